@@ -1,0 +1,97 @@
+// Runs one workload on the Java virtual machine: Bench WORKLOAD [LIVE_MIB] [--name=number ...]
+//
+// The workloads are those of bench/workloads. The measured part runs three times in the process
+// (--rounds), and each round prints a line of JSON: the first is measured while the code is still
+// being compiled, the last is the figure to compare. There is no ephemeron workload: in a
+// java.util.WeakHashMap, a value that refers to its key keeps the key alive for ever.
+
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+
+public final class Bench {
+  /** One round of a workload: prepares, measures, reports through its Bench, and checks. */
+  interface Workload {
+    void run(Bench bench) throws Exception;
+  }
+
+  // Objects go here so that the compiler cannot leave their allocation out.
+  static Object published;
+
+  private final String workload;
+  private final Map<String, Long> flags = new HashMap<>();
+  private int round;
+
+  private Bench(String[] arguments) {
+    workload = arguments[0];
+    for (int i = 1; i < arguments.length; i++) {
+      String[] flag = arguments[i].replaceFirst("^--", "").split("=", 2);
+      flags.put(flag.length == 2 ? flag[0] : "live_mib", Long.valueOf(flag[flag.length - 1]));
+    }
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    if (arguments.length == 0) throw new IllegalArgumentException("name a workload");
+    new Bench(arguments).runRounds();
+  }
+
+  long flag(String name, long fallback) {
+    return flags.getOrDefault(name, fallback);
+  }
+
+  void report(double seconds, long ops, String extra) throws Exception {
+    String name = workload.equals("churn") ? "churn-" + flag("live_mib", 64) : workload;
+    System.out.println(
+        "{\"peer\":\"" + System.getProperty("peer", "jvm") + "\",\"workload\":\"" + name
+            + "\",\"round\":" + round + number("seconds", seconds) + ",\"ops\":" + ops
+            + number("ns_per_op", seconds * 1e9 / ops) + extra + number("cpu_s", cpuSeconds())
+            + number("peak_rss_mb", peakResidentMib()) + ",\"ok\":true}");
+  }
+
+  static String number(String name, double value) {
+    return String.format(Locale.ROOT, ",\"%s\":%.6g", name, value);
+  }
+
+  static double secondsSince(long startNs) {
+    return (System.nanoTime() - startNs) * 1e-9;
+  }
+
+  static void check(boolean holds, String what) {
+    if (!holds) throw new IllegalStateException("wrong result: " + what);
+  }
+
+  private void runRounds() throws Exception {
+    Workload chosen = choose();
+    long rounds = flag("rounds", 3);
+    for (round = 1; round <= rounds; round++) chosen.run(this);
+  }
+
+  private Workload choose() {
+    return switch (workload) {
+      case "alloc32" -> new Alloc32();
+      case "binary-trees" -> new BinaryTrees(1);
+      case "binary-trees-mt" -> new BinaryTrees(2);
+      case "gcbench" -> new Gcbench();
+      case "churn" -> new Churn();
+      case "finalize" -> new Finalize();
+      case "deref" -> new Deref();
+      case "mark" -> new Mark();
+      default -> throw new IllegalArgumentException("unknown workload: " + workload);
+    };
+  }
+
+  private static double cpuSeconds() {
+    var system = ManagementFactory.getOperatingSystemMXBean();
+    return ((com.sun.management.OperatingSystemMXBean) system).getProcessCpuTime() * 1e-9;
+  }
+
+  private static double peakResidentMib() throws Exception {
+    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+      if (line.startsWith("VmHWM")) return Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024.0;
+    }
+    return 0;
+  }
+}

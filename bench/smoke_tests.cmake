@@ -1,0 +1,64 @@
+# Every program once with tiny sizes. A program checks its own results, and fails if one is wrong.
+
+function(elegy_bench_smoke_test name)
+  add_test(NAME bench.${name} COMMAND ${ARGN})
+  set_tests_properties(bench.${name} PROPERTIES LABELS bench TIMEOUT 120)
+endfunction()
+
+# elegy_bench_smoke_tests(<name> <workload>... COMMAND <command>...)
+function(elegy_bench_smoke_tests name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WORKLOADS;COMMAND")
+  set(size_alloc32 --objects=200000)
+  set(size_binary-trees --depth=10)
+  set(size_binary-trees-mt --depth=10)
+  set(size_gcbench --depth=12)
+  set(size_churn 4 --operations=50000 --max_heap_mib=0)
+  set(size_finalize --objects=10000)
+  set(size_deref --objects=10000 --passes=2)
+  set(size_ephemeron --objects=10000)
+  set(size_mark --objects=50000)
+  foreach(workload IN LISTS arg_WORKLOADS)
+    elegy_bench_smoke_test(${name}.${workload}
+      ${arg_COMMAND} ${workload} ${size_${workload}} --initial_heap_mib=1)
+  endforeach()
+endfunction()
+
+set(common_workloads alloc32 binary-trees binary-trees-mt gcbench churn)
+
+elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
+elegy_bench_smoke_tests(elegy
+  WORKLOADS ${common_workloads} finalize deref ephemeron mark
+  COMMAND elegy_workloads)
+if(TARGET bench_peer_shared_ptr)
+  elegy_bench_smoke_tests(shared_ptr
+    WORKLOADS ${common_workloads} finalize deref
+    COMMAND bench_peer_shared_ptr)
+endif()
+if(TARGET bench_peer_bdw)
+  elegy_bench_smoke_tests(bdw
+    WORKLOADS ${common_workloads} finalize deref mark
+    COMMAND bench_peer_bdw)
+endif()
+if(TARGET bench_peer_jvm)
+  get_target_property(jar bench_peer_jvm JAR_FILE)
+  elegy_bench_smoke_tests(jvm
+    WORKLOADS ${common_workloads} finalize deref mark
+    COMMAND "${Java_JAVA_EXECUTABLE}" -XX:+UseParallelGC -Xmx256m -cp "${jar}" Bench)
+endif()
+if(TARGET elegy_micro_bench)
+  set(filter "")
+  if(ELEGY_SANITIZE)
+    set(filter "--benchmark_filter=-Random|Unmarked|Register/|Drain")  # a minute instead of seconds
+  endif()
+  elegy_bench_smoke_test(micro elegy_micro_bench --benchmark_min_time=0.001 ${filter})
+  # Google Benchmark succeeds even when a benchmark does not.
+  set_tests_properties(bench.micro PROPERTIES FAIL_REGULAR_EXPRESSION "ERROR OCCURRED")
+endif()
+
+find_package(Python3 QUIET COMPONENTS Interpreter)
+if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
+  elegy_bench_smoke_test(harness
+    "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
+    --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
+    --workloads alloc32,churn-64 --peers shared_ptr)
+endif()

@@ -1,0 +1,73 @@
+#include <cstddef>
+#include <cstdint>
+
+#include "bench/support/clock.h"
+#include "bench/support/process.h"
+#include "bench/workloads/elegy_weak.h"
+#include "bench/workloads/memory.h"
+
+namespace elegy::bench {
+namespace {
+
+using Node = PairNode<ElegyMemory>;
+using Nodes = Array<Member<Node>>;
+using Registry = FinalizationRegistry<std::int64_t>;
+
+struct Callbacks {
+  std::uint64_t count = 0;
+  std::int64_t sum = 0;
+};
+
+[[gnu::noinline]] Nodes* MakeNodes(ElegyMemory memory, std::size_t objects) {
+  Nodes* nodes = memory.mutator().MakeArray<Member<Node>>(objects);
+  for (std::size_t i = 0; i < objects; ++i) (*nodes)[i] = memory.Make<Node>();
+  return nodes;
+}
+
+// Returns whether every registration succeeds.
+[[gnu::noinline]] bool RegisterAll(Registry* registry, Nodes* nodes) {
+  bool all_ok = true;
+  for (std::size_t i = 0; i < nodes->size(); ++i) {
+    all_ok &= registry->Register((*nodes)[i], static_cast<std::int64_t>(i)).ok();
+  }
+  return all_ok;
+}
+
+}  // namespace
+
+void RunFinalize(ElegyMemory memory, const Flags& flags, Report& report) {
+  const std::uint64_t objects = flags.Get("objects", 1'000'000);
+  const auto per_object = 1e9 / static_cast<double>(objects);
+  Callbacks callbacks;
+  Persistent<Registry> registry = memory.Make<Registry>([&callbacks](std::int64_t held) {
+    ++callbacks.count;
+    callbacks.sum += held;
+  });
+  Persistent<Nodes> nodes = MakeNodes(memory, objects);
+  memory.Collect();
+
+  const double resident_before = ResidentMib();
+  const Stopwatch registering;
+  report.Check(RegisterAll(registry.get(), nodes.get()), "every object can be registered");
+  const double register_seconds = registering.Seconds();
+  const double resident_after = ResidentMib();
+
+  const Stopwatch finalizing;
+  nodes = nullptr;
+  memory.Collect();
+  const double collect_seconds = finalizing.Seconds();
+  memory.mutator().DrainFinalization();
+  const double seconds = finalizing.Seconds();
+
+  report.Measured(seconds, objects);
+  report.Number("register_ns", register_seconds * per_object);
+  report.Number("collect_ms", collect_seconds * 1e3);
+  report.Number("drain_ns", (seconds - collect_seconds) * per_object);
+  report.Number("bytes_per_registration",
+                (resident_after - resident_before) * 1048576.0 / static_cast<double>(objects));
+  const auto count = static_cast<std::int64_t>(objects);
+  report.Check(callbacks.count == objects, "every callback runs once");
+  report.Check(callbacks.sum == count * (count - 1) / 2, "every held value is delivered");
+}
+
+}  // namespace elegy::bench

@@ -1,0 +1,67 @@
+// What the workload programs share: which of the common workloads a name stands for, and the name
+// under which a run is reported.
+
+#ifndef ELEGY_BENCH_WORKLOADS_PROGRAM_H_
+#define ELEGY_BENCH_WORKLOADS_PROGRAM_H_
+
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+#include "bench/support/flags.h"
+#include "bench/support/report.h"
+#include "bench/workloads/alloc32.h"
+#include "bench/workloads/binary_trees.h"
+#include "bench/workloads/churn.h"
+#include "bench/workloads/gcbench.h"
+
+namespace elegy::bench {
+
+inline constexpr std::size_t kMib = std::size_t{1} << 20;
+inline constexpr int kBinaryTreesThreads = 2;
+
+// Runs the workload if it is one of those that need nothing but objects. Returns whether it is.
+template <class Memory>
+bool RunCommonWorkload(Memory memory, const Flags& flags, Report& report) {
+  const std::string& workload = flags.workload();
+  if (workload == "alloc32") {
+    RunAlloc32(memory, flags, report);
+  } else if (workload == "binary-trees") {
+    RunBinaryTrees(memory, 1, flags, report);
+  } else if (workload == "binary-trees-mt") {
+    RunBinaryTrees(memory, kBinaryTreesThreads, flags, report);
+  } else if (workload == "gcbench") {
+    RunGcbench(memory, flags, report);
+  } else if (workload == "churn") {
+    RunChurn(memory, flags, report);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+inline std::string ReportedName(const Flags& flags) {
+  if (flags.workload() != "churn") return flags.workload();
+  return "churn-" + std::to_string(ChurnLiveMib(flags));
+}
+
+// Collectors that start with a tiny heap get a reasonable one; the tree of `mark` is built without
+// a collection in between.
+inline std::size_t InitialHeapBytes(const Flags& flags) {
+  return flags.Get("initial_heap_mib", flags.workload() == "mark" ? 2048 : 64) * kMib;
+}
+
+// churn limits the heap to 2.5 times the live nodes. 0: no limit.
+inline std::size_t MaxHeapBytes(const Flags& flags) {
+  const std::size_t churn_mib = ChurnLiveMib(flags) * 5 / 2;
+  return flags.Get("max_heap_mib", flags.workload() == "churn" ? churn_mib : 0) * kMib;
+}
+
+inline int FailUnknownWorkload(const Flags& flags) {
+  std::fprintf(stderr, "unknown workload: '%s'\n", flags.workload().c_str());
+  return 2;
+}
+
+}  // namespace elegy::bench
+
+#endif  // ELEGY_BENCH_WORKLOADS_PROGRAM_H_

@@ -1,0 +1,95 @@
+// A heap: one isolated set of managed objects, with its collector threads.
+
+#ifndef ELEGY_HEAP_H_
+#define ELEGY_HEAP_H_
+
+#include <cstddef>
+#include <iosfwd>
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "elegy/heap_stats.h"
+
+namespace elegy {
+
+namespace internal {
+class HeapImpl;
+}  // namespace internal
+
+struct HeapOptions {
+  // What objects, weak tables and records may take in all, in bytes. 0: three quarters of what the
+  // machine or its cgroup has.
+  std::size_t max_heap_bytes = 0;
+  // The first collection starts about here.
+  std::size_t initial_heap_bytes = 16 << 20;
+  // The next cycle is paced to finish before live bytes * growth_factor; above 1.
+  double growth_factor = 2.0;
+  // 0: a quarter of the cores, at least one.
+  int marker_threads = 0;
+  // False: only handles are roots; a raw pointer must not live across a safepoint, and every Make
+  // is one.
+  bool conservative_stacks = true;
+  // Check the invariants in every cycle, with all mutators held meanwhile. Slow; for tests.
+  bool verify = false;
+};
+
+enum class StackState { kMayHoldPointers, kNoPointers };
+
+// What becomes of registrations when a heap is shut down.
+enum class ShutdownPolicy {
+  kDrop,           // run nothing
+  kDeliverQueued,  // run what is queued, drop the rest
+  kDeliverAll,     // run every live registration too, as if its target had died
+};
+
+// Thread-safety: all methods are callable from any thread, attached or not, unless they say more.
+class Heap {
+ public:
+  // Reserves address space and starts the collector's threads. Throws std::bad_alloc or
+  // std::system_error if it cannot; std::invalid_argument for options that make no sense.
+  explicit Heap(HeapOptions options = {});
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+  // Runs the destructors of all objects left, and no callbacks. Fatal, with a message, while a
+  // mutator is attached. Handles to its objects read null from now on.
+  ~Heap();
+
+  // Runs a full cycle begun after the call. When it returns, what was unreachable is gone: weak
+  // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
+  // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned.
+  void Collect(StackState caller = StackState::kMayHoldPointers);
+
+  // Asks for a cycle and returns at once.
+  void RequestCollection();
+
+  // Native memory that managed objects keep: counts towards the next cycle.
+  void AdjustExternalBytes(std::ptrdiff_t delta);
+
+  HeapStats Stats() const;
+
+  // Collects, then writes the graph of live objects as a Chrome DevTools .heapsnapshot (JSON).
+  // Mutators are held while the heap is walked. Errors: Internal if the stream fails. The caller
+  // must be an attached mutator or no mutator of this heap at all.
+  absl::Status WriteSnapshot(std::ostream& out);
+
+  // Replaces the observer; null removes it. It runs on a collector thread and must not touch
+  // managed objects, nor call SetObserver.
+  void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
+
+  // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator
+  // (fatal otherwise), as the policy says, and drops the rest. Afterwards Register fails with
+  // FailedPrecondition and no callback ever runs. Returns the callbacks run. A callback's exception
+  // leaves Shutdown; another call goes on.
+  std::size_t Shutdown(ShutdownPolicy policy);
+
+ private:
+  friend class Mutator;
+  friend class internal::HeapImpl;
+
+  std::unique_ptr<internal::HeapImpl> impl_;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_HEAP_H_

@@ -1,0 +1,128 @@
+// From memory to an object: the allocation fast path and the care for half-built objects.
+//
+// The fast path bumps through this mutator's free run of the type's space: no atomic operation at
+// all. Everything else (a spent run, the first object of a type, a pending handshake) is
+// MakeSlowly's, out of line. An object whose constructor is running is listed in the mutator, so
+// that a handshake answered from inside the constructor scans it conservatively and the marker
+// never traces it half-built. If the constructor throws, the cell is free again, as if it had never
+// been claimed.
+
+#ifndef ELEGY_INTERNAL_ALLOCATE_H_
+#define ELEGY_INTERNAL_ALLOCATE_H_
+
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "elegy/internal/managed_type.h"
+#include "elegy/internal/mutator_core.h"
+
+namespace elegy::internal {
+
+// Memory for one object. Answers handshakes; may begin, help or wait for a collection. Throws
+// std::bad_alloc once a full cycle has failed to make room within max_heap_bytes.
+void* AllocateSlowly(MutatorCore& mutator, const TypeInfo& type, std::size_t bytes,
+                     std::size_t alignment);
+
+// Memory for an array of this many bytes in all; `zeroed` asks for zeroes.
+void* AllocateArray(MutatorCore& mutator, const TypeInfo& type, std::size_t bytes,
+                    std::size_t alignment, bool zeroed);
+
+// Undoes the allocation of an object whose constructor has thrown.
+void AbandonCell(MutatorCore& mutator, void* object);
+
+class ConstructionScope {
+ public:
+  ConstructionScope(MutatorCore& mutator, void* object, std::size_t bytes)
+      : mutator_(mutator), node_{mutator.constructing, object, bytes} {
+    mutator.constructing = &node_;
+  }
+  ConstructionScope(const ConstructionScope&) = delete;
+  ConstructionScope& operator=(const ConstructionScope&) = delete;
+  ~ConstructionScope() {
+    mutator_.constructing = node_.outer;
+    if (!finished_) AbandonCell(mutator_, node_.object);
+  }
+
+  void Finish() { finished_ = true; }
+
+ private:
+  MutatorCore& mutator_;
+  ConstructionNode node_;
+  bool finished_ = false;
+};
+
+// Records the slots constructed in one of a type's first objects and, once it is built, holds them
+// against what its Trace visits: a forgotten slot is fatal, with a message.
+class SlotCheck {
+ public:
+  SlotCheck(const TypeInfo& type, const void* object, std::size_t bytes);
+  SlotCheck(const SlotCheck&) = delete;
+  SlotCheck& operator=(const SlotCheck&) = delete;
+  ~SlotCheck();
+
+  void Compare();
+
+  // A slot has been constructed on this thread.
+  static void Note(const void* slot);
+
+ private:
+  struct Record;
+  Record* record_ = nullptr;
+};
+
+// Leaving fields of an aggregate to their default is the caller's right.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+// Braces for aggregates, parentheses for all others.
+template <class T, class... A>
+[[gnu::always_inline]] inline T* ConstructAt(MutatorCore& mutator, void* cell, A&&... args) {
+  ConstructionScope scope(mutator, cell, sizeof(T));
+  T* object;
+  if constexpr (std::is_aggregate_v<T>) {
+    object = ::new (cell) T{std::forward<A>(args)...};
+  } else {
+    object = ::new (cell) T(std::forward<A>(args)...);
+  }
+  scope.Finish();
+  return object;
+}
+
+#pragma GCC diagnostic pop
+
+template <class T, class... A>
+[[gnu::noinline]] T* MakeSlowly(MutatorCore& mutator, A&&... args) {
+  constexpr std::size_t kBytes = StrideOf(sizeof(T), alignof(T));
+  void* const cell = AllocateSlowly(mutator, g_type<T>, kBytes, alignof(T));
+  if constexpr (MayHaveSlots<T>()) {
+    SlotCheck check(g_type<T>, cell, sizeof(T));
+    T* const object = ConstructAt<T>(mutator, cell, std::forward<A>(args)...);
+    check.Compare();
+    return object;
+  } else {
+    return ConstructAt<T>(mutator, cell, std::forward<A>(args)...);
+  }
+}
+
+template <class T, class... A>
+[[gnu::always_inline]] inline T* MakeIn(MutatorCore& mutator, A&&... args) {
+  constexpr std::size_t kBytes = StrideOf(sizeof(T), alignof(T));
+  if constexpr (kBytes <= kMaxSmallBytes) {
+    const std::uint32_t space = g_type<T>.Space();
+    if (space < mutator.run_count) [[likely]] {
+      AllocationRun& run = mutator.runs[space];
+      char* const cell = run.cursor;
+      if (cell != run.limit) [[likely]] {
+        run.cursor = cell + kBytes;
+        return ConstructAt<T>(mutator, cell, std::forward<A>(args)...);
+      }
+    }
+  }
+  return MakeSlowly<T>(mutator, std::forward<A>(args)...);
+}
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_INTERNAL_ALLOCATE_H_

@@ -1,0 +1,128 @@
+// The part of a mutator's and a heap's state that inline fast paths read: allocation, the write
+// barrier's flag, the safepoint poll and weak reads. The rest is in src/.
+//
+// Who writes what: a MutatorCore's fields belong to its thread, or, while that thread is inside a
+// BlockingRegion and the collector answers a handshake in its place, to the collector (see
+// src/mutator/safepoint.cc); `control` is shared. A HeapCore's address range is constant;
+// `phase` is written by the collector, and by weak reads that count a resurrection.
+
+#ifndef ELEGY_INTERNAL_MUTATOR_CORE_H_
+#define ELEGY_INTERNAL_MUTATOR_CORE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "elegy/internal/layout.h"
+#include "elegy/internal/type_info.h"
+
+namespace elegy::internal {
+
+// The phase word: two bits of phase, and above them the number of resurrections of this cycle.
+enum class Phase : std::uint64_t { kIdle = 0, kMarking = 1, kWeakClosed = 2 };
+
+class PhaseWord {
+ public:
+  static constexpr std::uint64_t kPhaseMask = 3;
+  static constexpr std::uint64_t kOneResurrection = 4;
+
+  static Phase PhaseOf(std::uint64_t word) { return static_cast<Phase>(word & kPhaseMask); }
+
+  // Acquire: pairs with Set and with the flip. After it, a mark bit that is read as clear was
+  // clear when the phase began, and a cell that clearing has nulled is read as null.
+  std::uint64_t Load() const { return word_.load(std::memory_order_acquire); }
+
+  // Release: pairs with Load. All that the collector did before is visible to who sees the phase.
+  void Set(Phase phase) {
+    word_.store(static_cast<std::uint64_t>(phase), std::memory_order_release);
+  }
+
+  // The weak read's half of the race against the flip. Acquire-release: whichever of the two
+  // exchanges comes second sees all that came before the first.
+  bool CountResurrection(std::uint64_t expected) {
+    return word_.compare_exchange_strong(expected, expected + kOneResurrection,
+                                         std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  // The collector's half: the moment of death of every unmarked object.
+  bool Flip(std::uint64_t expected) {
+    return word_.compare_exchange_strong(expected, static_cast<std::uint64_t>(Phase::kWeakClosed),
+                                         std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+ private:
+  std::atomic<std::uint64_t> word_{0};
+};
+
+struct HeapCore {
+  std::uintptr_t base = 0;
+  std::size_t reserved_bytes = 0;
+  alignas(64) PhaseWord phase;
+
+  bool Contains(const void* address) const {
+    return reinterpret_cast<std::uintptr_t>(address) - base < reserved_bytes;
+  }
+};
+
+// A free run of one space that this mutator bumps through.
+struct AllocationRun {
+  char* cursor = nullptr;
+  char* limit = nullptr;
+};
+
+// An object whose constructor is running, innermost first.
+struct ConstructionNode {
+  ConstructionNode* outer;
+  void* object;
+  std::size_t bytes;
+};
+
+struct MutatorCore {
+  // Bits of `control`.
+  static constexpr std::uint32_t kRequestMask = 7;    // the handshake asked for; 0: none
+  static constexpr std::uint32_t kBlocked = 8;        // inside a BlockingRegion
+  static constexpr std::uint32_t kServing = 16;       // the collector acts for a blocked mutator
+  static constexpr std::uint32_t kWaiting = 32;       // the mutator sleeps until kServing is gone
+  static constexpr std::uint32_t kRecordsReady = 64;  // some registry has records for this thread
+
+  AllocationRun* runs = nullptr;  // indexed by TypeInfo::space
+  std::uint32_t run_count = 0;
+  std::atomic<std::uint32_t> control{0};
+  ConstructionNode* constructing = nullptr;
+  HeapCore* heap = nullptr;
+  // The number of the current turn, unique among all mutators and turns of the process: what a
+  // WeakRef is stamped with once its target is on this mutator's kept-alive list.
+  std::uint64_t turn_stamp = 0;
+
+  // Relaxed: only whether to take the slow path, which synchronises by itself.
+  bool HasRequest() const { return control.load(std::memory_order_relaxed) != 0; }
+};
+
+// The attached thread's state, or null.
+inline constinit thread_local MutatorCore* t_mutator = nullptr;
+
+// How many heaps of this process have their write barrier on.
+inline constinit std::atomic<std::uint32_t> g_heaps_marking{0};
+
+// How many threads are constructing an object whose slots are being recorded.
+inline constinit std::atomic<std::uint32_t> g_slot_recorders{0};
+
+// Relaxed: a mutator's view is brought up to date by handshake 1, which it answers after the
+// collector has counted; until then the marker has not begun.
+inline bool BarrierMayBeOn() { return g_heaps_marking.load(std::memory_order_relaxed) != 0; }
+
+// Relaxed: a thread that records has written the count itself.
+inline bool SlotsAreRecorded() { return g_slot_recorders.load(std::memory_order_relaxed) != 0; }
+
+[[noreturn]] void FailNotAttached();
+
+inline MutatorCore& CurrentMutator() {
+  MutatorCore* const mutator = t_mutator;
+  if (mutator == nullptr) [[unlikely]]
+    FailNotAttached();
+  return *mutator;
+}
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_INTERNAL_MUTATOR_CORE_H_

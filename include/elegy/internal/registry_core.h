@@ -1,0 +1,214 @@
+// A finalization registry's records, outside the heap.
+//
+// A record's life:
+//
+//     free -> live      Register
+//     live -> queued    the collector, after the flip, if the target is dead
+//     live, queued -> running   RunNow, or a mutator that drains: exactly one, under the lock
+//     running -> ending         its callback has returned or thrown: delivered
+//     live, queued -> ending    Unregister, Cancel: cancelled; or the registry's end: dropped
+//     ending -> free            its held value has been destroyed, without the lock, for its
+//                               destructor may do anything
+//     ending -> done -> free    the same while a batch in the queue still names the record; it is
+//                               free once that has been taken out
+//
+// Who may be where. All transitions happen under the core's lock, which the collector holds for a
+// bounded number of records at a time. Batches of queued records go through a lock-free queue with
+// one producer, the collector; its consumers take turns under the lock. Callbacks run without the
+// lock. While one runs, its record is still there and its held value still traced.
+//
+// The core outlives its registry as long as a Registration or a drain holds it. The registry is a
+// root while records are queued or running (IsRoot).
+
+#ifndef ELEGY_INTERNAL_REGISTRY_CORE_H_
+#define ELEGY_INTERNAL_REGISTRY_CORE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "elegy/internal/mutator_core.h"
+#include "elegy/internal/mutex.h"
+#include "elegy/internal/traced_table.h"
+#include "elegy/internal/value_ops.h"
+
+namespace elegy {
+
+// Where in the program something was said.
+struct SourceLocation {
+  const char* file = "";
+  int line = 0;
+
+  static constexpr SourceLocation Current(const char* file = __builtin_FILE(),
+                                          int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+struct RegisterOptions {
+  // Native bytes that the target keeps: counted by the heap until the record is delivered,
+  // cancelled or dropped.
+  std::size_t external_bytes = 0;
+  // Named in the log when the registry dies with this registration undelivered.
+  SourceLocation location = SourceLocation::Current();
+};
+
+struct RegistryOptions {
+  enum class RunOn {
+    kHomeMutator,  // the mutator that made the registry; once that has detached, any
+    kAnyMutator,   // callbacks may run on several threads at once
+  };
+  RunOn run_on = RunOn::kHomeMutator;
+  // Called on a collector thread when the queue stops being empty: post to an event loop here. It
+  // must not touch managed objects.
+  absl::AnyInvocable<void()> on_ready;
+};
+
+namespace internal {
+
+struct HeapState;
+class BatchQueue;
+
+struct Record {
+  enum class State : std::uint8_t {
+    kFree,
+    kLive,
+    kQueued,
+    kRunning,
+    kEnding,
+    kDone,
+  };
+
+  void* target = nullptr;  // the object's start
+  void* token = nullptr;   // the object's start; null: none, or dead
+  Record* next_free = nullptr;
+  std::size_t external_bytes = 0;
+  SourceLocation location;
+  std::uint64_t generation = 0;  // of the record's uses
+  State state = State::kFree;
+  bool in_queue = false;  // a batch names it
+};
+
+// Names one use of a record.
+struct RecordName {
+  Record* record = nullptr;
+  std::uint64_t generation = 0;
+};
+
+class RegistryCore : public TracedTable, public std::enable_shared_from_this<RegistryCore> {
+ public:
+  // Of the current mutator's heap, with that mutator as its home.
+  RegistryCore(const ValueOps& ops, RegistryOptions options);
+  ~RegistryCore() override;
+
+  // Makes the registry `self`, an object of the heap, known to the collector.
+  void Announce(void* self);
+  // The registry's end: drops what is left and, once no callback runs, releases the callbacks.
+  void Close() ELEGY_EXCLUDES(mutex_);
+
+  // Adds a record whose held value is moved out of *held. InvalidArgument: a null target, or a null
+  // token where there is one; FailedPrecondition after Shutdown; ResourceExhausted for want of
+  // memory, once a cycle has failed to make room: then nothing has been moved. A safepoint only in
+  // that case.
+  absl::StatusOr<RecordName> Add(const void* target, bool has_token, const void* token, void* held,
+                                 const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
+  absl::StatusOr<bool> Unregister(const void* token) ELEGY_EXCLUDES(mutex_);
+  bool Cancel(RecordName name) ELEGY_EXCLUDES(mutex_);
+  bool RunNow(RecordName name) ELEGY_EXCLUDES(mutex_);
+  // Runs queued callbacks on this thread; returns how many this call has run.
+  std::size_t Cleanup(std::size_t max_callbacks) ELEGY_EXCLUDES(mutex_);
+
+  // For the collector.
+  void* self() const { return self_; }
+  bool RunsAnywhere() const { return options_.run_on == RegistryOptions::RunOn::kAnyMutator; }
+  std::uint64_t home() const { return home_; }
+  // Whether records are queued, or also running. Acquire: pairs with the release of each change.
+  bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }
+  bool IsRoot() const { return HasQueued() || running_.load(std::memory_order_acquire) != 0; }
+  // After the flip: queues the records of dead targets and forgets dead tokens. Returns how many
+  // were queued; *became_ready is set if none had been queued before.
+  std::size_t QueueDead(const Liveness& liveness, bool* became_ready) ELEGY_EXCLUDES(mutex_);
+  void NotifyReady();
+  // After the flip: the registry is dead, and so is what its held values refer to.
+  void Orphan() ELEGY_EXCLUDES(mutex_);
+  // For Shutdown: all live records' targets; the end of all records that are not running.
+  void AppendTargets(std::vector<const void*>& targets) ELEGY_EXCLUDES(mutex_);
+  void DropAll() ELEGY_EXCLUDES(mutex_);
+
+  void Mark(TableMarker& marker) override ELEGY_EXCLUDES(mutex_);
+  void MarkValueOf(void*, Visitor&) override {}
+  std::size_t ClearDead(const Liveness&) override { return 0; }
+
+ protected:
+  // Moves the held value out of its storage under the lock, then runs the callback without it.
+  virtual void Invoke(void* held) = 0;
+  virtual void ReleaseCallback() = 0;
+
+  Mutex mutex_;
+
+ private:
+  static constexpr std::size_t kChunkRecords = 256;
+
+  // The records that share a token.
+  using Records = absl::InlinedVector<Record*, 2>;
+
+  struct FreeBytes {
+    void operator()(std::byte* bytes) const;
+  };
+
+  Record& RecordAt(std::size_t chunk, std::size_t i) ELEGY_REQUIRES(mutex_);
+  void* HeldOf(Record& record) const;
+  bool Names(RecordName name) const;
+  void AddChunk() ELEGY_REQUIRES(mutex_);
+  RecordName AddLocked(void* target, void* token, void* held, const RegisterOptions& options)
+      ELEGY_REQUIRES(mutex_);
+  static bool CanEnd(const Record& record) {
+    return record.state == Record::State::kLive || record.state == Record::State::kQueued;
+  }
+  // Ends a record that is live or queued, but for its held value, which Bury destroys.
+  void BeginEnd(Record& record, bool cancelled) ELEGY_REQUIRES(mutex_);
+  void Bury(Record& record) ELEGY_EXCLUDES(mutex_);
+  void ForgetToken(Record& record) ELEGY_REQUIRES(mutex_);
+  void Free(Record& record) ELEGY_REQUIRES(mutex_);
+  void FreeUnlessInQueue(Record& record) ELEGY_REQUIRES(mutex_);
+  // Has left the state kQueued.
+  void Unqueue(const Record& record);
+  void GiveBackExternal(const Record& record);
+  Record* TakeQueued() ELEGY_EXCLUDES(mutex_);
+  void Run(Record& record) ELEGY_EXCLUDES(mutex_);
+  void FinishRun(Record& record) ELEGY_EXCLUDES(mutex_);
+  void SetRunning(Record& record) ELEGY_REQUIRES(mutex_);
+  std::size_t QueueDeadOfChunk(std::size_t chunk, const Liveness& liveness,
+                               std::vector<Record*>& batch) ELEGY_REQUIRES(mutex_);
+  void ShadeSelf();
+
+  const ValueOps& ops_;
+  const std::size_t held_offset_;
+  const std::size_t record_bytes_;
+  HeapState& heap_;
+  RegistryOptions options_;
+  const std::uint64_t home_;
+  void* self_ = nullptr;
+
+  std::vector<std::unique_ptr<std::byte[], FreeBytes>> chunks_ ELEGY_GUARDED_BY(mutex_);
+  Record* free_ ELEGY_GUARDED_BY(mutex_) = nullptr;
+  absl::flat_hash_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
+  bool closed_ ELEGY_GUARDED_BY(mutex_) = false;
+  bool orphaned_ ELEGY_GUARDED_BY(mutex_) = false;
+
+  const std::unique_ptr<BatchQueue> queue_;
+  std::atomic<std::size_t> queued_{0};
+  std::atomic<std::size_t> running_{0};
+};
+
+}  // namespace internal
+}  // namespace elegy
+
+#endif  // ELEGY_INTERNAL_REGISTRY_CORE_H_

@@ -1,0 +1,51 @@
+// A weak target in a table outside the heap, read and cleared under the table's lock.
+
+#ifndef ELEGY_INTERNAL_WEAK_ENTRY_H_
+#define ELEGY_INTERNAL_WEAK_ENTRY_H_
+
+#include <cstddef>
+
+#include "elegy/internal/traced_table.h"
+
+namespace elegy::internal {
+
+struct HeapState;
+
+class WeakEntry {
+ public:
+  // A target of the current mutator's heap, held by the caller; fatal, with a message, if of
+  // another. `table`: the one that this is an entry of.
+  void Set(void* target, TracedTable& table);
+  // The target, kept alive by the caller's stack, or null once it is dead.
+  void* Read() const;
+  // Whether Read would return null; resurrects nothing.
+  bool IsDead() const;
+  // Whether some entries of this heap may be dead and not yet cleared.
+  static bool MayBeDying();
+
+  // For the collector, after the flip.
+  bool IsDeadFor(const Liveness& liveness) const { return !liveness.IsLive(target_); }
+
+ private:
+  void* target_ = nullptr;
+};
+
+// What a table takes of its heap's max_heap_bytes. Made on a mutator of that heap.
+class TableBytes {
+ public:
+  TableBytes();
+  TableBytes(const TableBytes&) = delete;
+  TableBytes& operator=(const TableBytes&) = delete;
+  ~TableBytes();
+
+  // Throws std::bad_alloc if there is no room.
+  void Take(std::size_t bytes);
+
+ private:
+  HeapState& heap_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_INTERNAL_WEAK_ENTRY_H_

@@ -1,0 +1,110 @@
+// Slots: pointers between managed objects.
+
+#ifndef ELEGY_MEMBER_H_
+#define ELEGY_MEMBER_H_
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+
+#include "elegy/internal/slot.h"
+
+namespace elegy {
+
+template <class T>
+class Persistent;
+
+// A slot inside a managed object: refers to another managed object of the same heap and keeps it
+// alive. As a local variable or a parameter it is a plain pointer, found by the stack scan.
+//
+// Thread-safety: reads and stores are atomic; a store is a release and a read an acquire.
+// Complexity: a store costs a test of the barrier's flag more than a plain pointer's; while the
+// heap is marking, it also tests the mark of the pointer that it overwrites.
+template <class T>
+class Member {
+ public:
+  Member() : slot_(nullptr) {}
+  Member(std::nullptr_t) : slot_(nullptr) {}
+  Member(T* target) : slot_(target) {}
+  Member(const Member& other) : slot_(other.get()) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Member(const Member<U>& other)
+      : slot_(other.get()) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Member(const Persistent<U>& other) : slot_(other.get()) {}
+
+  Member& operator=(const Member& other) { return *this = other.get(); }
+  Member& operator=(T* target) {
+    slot_.Store(target);
+    return *this;
+  }
+  Member& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Member& operator=(
+      const Member<U>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Member& operator=(const Persistent<U>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
+
+  T* get() const { return slot_.Load(); }
+  operator T*() const { return get(); }
+  T* operator->() const { return get(); }
+  T& operator*() const { return *get(); }
+
+ private:
+  internal::Slot<T> slot_;
+};
+
+template <class T>
+Member(T*) -> Member<T>;
+
+// A slot with std::atomic's operations, for lock-free structures. Memory orders weaker than those
+// of a Member are accepted and strengthened to release for a store, acquire for a load, and
+// acquire-release for an exchange: what the collector's marker finds in a slot must be whole.
+template <class T>
+class AtomicMember {
+  static constexpr std::memory_order kDefaultOrder = std::memory_order_seq_cst;  // std::atomic's
+
+ public:
+  AtomicMember() : slot_(nullptr) {}
+  AtomicMember(std::nullptr_t) : slot_(nullptr) {}
+  AtomicMember(T* target) : slot_(target) {}
+  AtomicMember(const AtomicMember&) = delete;
+  AtomicMember& operator=(const AtomicMember&) = delete;
+
+  T* load(std::memory_order order = kDefaultOrder) const { return slot_.LoadAs(order); }
+  void store(T* target, std::memory_order order = kDefaultOrder) { slot_.StoreAs(target, order); }
+  T* exchange(T* target, std::memory_order order = kDefaultOrder) {
+    return slot_.Exchange(target, order);
+  }
+  bool compare_exchange_strong(T*& expected, T* desired, std::memory_order order = kDefaultOrder) {
+    return slot_.CompareExchange(expected, desired, order);
+  }
+  bool compare_exchange_strong(T*& expected, T* desired, std::memory_order success,
+                               std::memory_order) {
+    return slot_.CompareExchange(expected, desired, success);
+  }
+  bool compare_exchange_weak(T*& expected, T* desired, std::memory_order order = kDefaultOrder) {
+    return slot_.CompareExchange(expected, desired, order);
+  }
+  bool compare_exchange_weak(T*& expected, T* desired, std::memory_order success,
+                             std::memory_order) {
+    return slot_.CompareExchange(expected, desired, success);
+  }
+
+  operator T*() const { return load(); }
+  T* operator=(T* target) {
+    store(target);
+    return target;
+  }
+
+ private:
+  internal::Slot<T> slot_;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_MEMBER_H_

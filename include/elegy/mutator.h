@@ -1,0 +1,125 @@
+// A thread attached to a heap, and what it does there.
+
+#ifndef ELEGY_MUTATOR_H_
+#define ELEGY_MUTATOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "elegy/heap.h"
+#include "elegy/internal/allocate.h"
+#include "elegy/internal/mutator_core.h"
+
+namespace elegy {
+
+template <class T>
+class Array;
+template <class T>
+Array<T>* MakeArray(std::size_t length);
+
+namespace internal {
+class MutatorImpl;
+}  // namespace internal
+
+// Attaches the calling thread to a heap for its lifetime. A thread is attached to one heap at a
+// time (a second Mutator on a thread is fatal, with a message) and must be destroyed on the same
+// thread. All methods are for that thread alone.
+class Mutator {
+ public:
+  // O(1); may wait for a short lock. Throws std::bad_alloc.
+  explicit Mutator(Heap& heap);
+  Mutator(const Mutator&) = delete;
+  Mutator& operator=(const Mutator&) = delete;
+  // Answers what is outstanding and lets go of the kept-alive targets. Runs no callbacks: records
+  // of the registries made here are delivered by any mutator from now on.
+  ~Mutator();
+
+  // This thread's mutator. Fatal, with a message, on a thread that is not attached.
+  static Mutator& Current();
+
+  // A new managed object: aggregates are initialised with braces, other types with parentheses.
+  // Answers handshakes, never runs a callback. Throws std::bad_alloc past max_heap_bytes, once a
+  // full cycle has failed to make room; a constructor's exception leaves nothing behind.
+  template <class T, class... A>
+  T* Make(A&&... args) {
+    return internal::MakeIn<T>(*core_, std::forward<A>(args)...);
+  }
+
+  // A new array of value-initialised elements: slots, or a type without slots. Throws
+  // std::bad_alloc as Make does, and if the length overflows.
+  template <class T>
+  Array<T>* MakeArray(std::size_t length) {
+    return elegy::MakeArray<T>(length);
+  }
+
+  // Answers handshakes, then runs what is queued for this mutator. A callback's exception leaves
+  // it; that record is spent, the rest stay queued. Costs one load if there is nothing to do.
+  void Safepoint() {
+    if (core_->HasRequest()) [[unlikely]]
+      SafepointSlowly();
+  }
+
+  // Answers handshakes, then runs at most that many queued callbacks; returns how many ran.
+  std::size_t DrainFinalization(std::size_t max_callbacks = SIZE_MAX);
+
+  // Ends the turn: lets go of the kept-alive targets, then a Safepoint. With kNoPointers this
+  // thread's stack is taken to hold no managed pointer during the call.
+  void EndTurn(StackState stack = StackState::kMayHoldPointers);
+
+ private:
+  friend class Heap;
+  friend class BlockingRegion;
+  friend class TurnScope;
+
+  void SafepointSlowly();
+  // EndTurn without running callbacks.
+  void EndTurnQuietly();
+
+  std::unique_ptr<internal::MutatorImpl> impl_;
+  internal::MutatorCore* core_;
+};
+
+// Make on Mutator::Current().
+template <class T, class... A>
+T* Make(A&&... args) {
+  return internal::MakeIn<T>(internal::CurrentMutator(), std::forward<A>(args)...);
+}
+
+// The object is reachable at least until here.
+inline void KeepAlive(const void* object) { asm volatile("" : : "g"(object) : "memory"); }
+
+// Ends the mutator's turn at the end of the scope. While an exception is in flight it runs no
+// callback; otherwise a callback's exception leaves the destructor. Turns do not nest.
+class TurnScope {
+ public:
+  explicit TurnScope(Mutator& mutator)
+      : mutator_(mutator), exceptions_(std::uncaught_exceptions()) {}
+  TurnScope(const TurnScope&) = delete;
+  TurnScope& operator=(const TurnScope&) = delete;
+  ~TurnScope() noexcept(false);
+
+ private:
+  Mutator& mutator_;
+  int exceptions_;
+};
+
+// Around a system call, a lock, a wait: the collector answers handshakes in this thread's place and
+// does not wait for it. No managed object may be touched inside. Regions nest. Entering and leaving
+// cost one atomic exchange each; leaving waits while the collector is scanning this very stack.
+class BlockingRegion {
+ public:
+  explicit BlockingRegion(Mutator& mutator);
+  BlockingRegion(const BlockingRegion&) = delete;
+  BlockingRegion& operator=(const BlockingRegion&) = delete;
+  ~BlockingRegion();
+
+ private:
+  internal::MutatorImpl& mutator_;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_MUTATOR_H_

@@ -1,0 +1,143 @@
+// Handles from outside the heap: roots and weak roots.
+
+#ifndef ELEGY_PERSISTENT_H_
+#define ELEGY_PERSISTENT_H_
+
+#include <concepts>
+#include <cstddef>
+#include <utility>
+
+#include "elegy/internal/weak_cell.h"
+#include "elegy/visitor.h"
+
+namespace elegy {
+
+namespace internal {
+
+class RootTable;
+
+// A handle's place in the table of its heap. The table outlives its heap until the last handle has
+// gone.
+struct RootNode {
+  WeakCell cell;
+  RootTable* table = nullptr;
+  RootNode* next_free = nullptr;
+  bool strong = false;
+};
+
+// What Persistent and WeakPersistent have in common: null, or a node of their target's heap.
+class RootHandle {
+ public:
+  RootHandle() = default;
+  RootHandle(RootHandle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  RootHandle& operator=(RootHandle&& other) noexcept {
+    if (this != &other) {
+      Release();
+      node_ = std::exchange(other.node_, nullptr);
+    }
+    return *this;
+  }
+  ~RootHandle() { Release(); }
+
+  // The target; null without one, and after the heap's end.
+  void* Target() const { return node_ == nullptr ? nullptr : node_->cell.Target(); }
+  // The target behind the weak read's protocol.
+  void* ReadWeakly() const { return node_ == nullptr ? nullptr : ReadNode(); }
+  // Throw std::bad_alloc; fatal, with a message, if the target lies in no heap.
+  void AssignStrong(void* target);
+  void AssignWeak(void* target);
+
+ private:
+  void Assign(void* target, bool strong);
+  void* ReadNode() const;
+  void Release() noexcept;
+
+  RootNode* node_ = nullptr;
+};
+
+}  // namespace internal
+
+// A root: keeps its target alive from anywhere outside the heap, as a global, a local, a field of a
+// std container. It may be copied, moved, assigned and destroyed on any thread, attached or not,
+// also after its heap's end, when it reads null and may be given an object of another heap.
+//
+// Errors: std::bad_alloc if no node can be had; an address in no heap is fatal, with a message.
+// Complexity: O(1); the first assignment of a non-null target and destruction take a short lock.
+template <class T>
+class Persistent {
+ public:
+  Persistent() = default;
+  Persistent(std::nullptr_t) {}
+  Persistent(T* target) { *this = target; }
+  Persistent(const Persistent& other) { *this = other.get(); }
+  Persistent(Persistent&& other) noexcept = default;
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>)
+      Persistent(const Persistent<U>& other)
+      : Persistent(static_cast<T*>(other.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Persistent(const Member<U>& other)
+      : Persistent(static_cast<T*>(other.get())) {}
+
+  Persistent& operator=(const Persistent& other) { return *this = other.get(); }
+  Persistent& operator=(Persistent&& other) noexcept = default;
+  Persistent& operator=(T* target) {
+    handle_.AssignStrong(internal::AddressOf(target));
+    return *this;
+  }
+  Persistent& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Persistent& operator=(
+      const Persistent<U>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Persistent& operator=(const Member<U>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
+
+  // Null after the heap's end.
+  T* get() const { return static_cast<T*>(handle_.Target()); }
+  operator T*() const { return get(); }
+  T* operator->() const { return get(); }
+  T& operator*() const { return *get(); }
+
+ private:
+  internal::RootHandle handle_;
+};
+
+template <class T>
+Persistent(T*) -> Persistent<T>;
+template <class T>
+Persistent(Member<T>) -> Persistent<T>;
+
+// A weak cell outside the heap. Get needs an attached mutator of the target's heap (fatal, with a
+// message, otherwise), and so do copies; the target is kept by the reader's stack alone. It may be
+// moved, destroyed, and assigned null, on any thread.
+template <class T>
+class WeakPersistent {
+ public:
+  WeakPersistent() = default;
+  WeakPersistent(std::nullptr_t) {}
+  WeakPersistent(T* target) { *this = target; }
+  WeakPersistent(const WeakPersistent& other) { *this = other.Get(); }
+  WeakPersistent(WeakPersistent&& other) noexcept = default;
+
+  WeakPersistent& operator=(const WeakPersistent& other) { return *this = other.Get(); }
+  WeakPersistent& operator=(WeakPersistent&& other) noexcept = default;
+  WeakPersistent& operator=(T* target) {
+    handle_.AssignWeak(internal::AddressOf(target));
+    return *this;
+  }
+  WeakPersistent& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+
+  // The target, or null once it or its heap has died.
+  T* Get() const { return static_cast<T*>(handle_.ReadWeakly()); }
+
+ private:
+  internal::RootHandle handle_;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_PERSISTENT_H_

@@ -1,0 +1,49 @@
+// What a managed type says about its slots.
+
+#ifndef ELEGY_TRAITS_H_
+#define ELEGY_TRAITS_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace elegy {
+
+// True for a type that contains no slots and no weak cells, so that the collector never looks into
+// it. A program says so for its own types, right after their definition:
+//
+//   template <> inline constexpr bool elegy::kHasNoSlots<Pixels> = true;
+//
+// Saying so of a type that does contain slots lets its targets be collected while in use.
+template <class T>
+inline constexpr bool kHasNoSlots =
+    std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_null_pointer_v<T>;
+
+template <class T>
+inline constexpr bool kHasNoSlots<const T> = kHasNoSlots<T>;
+template <class T>
+inline constexpr bool kHasNoSlots<std::atomic<T>> = kHasNoSlots<T>;
+
+// Pointers to class types are nearly always a forgotten Member; a program may allow one by name.
+template <class T>
+inline constexpr bool kHasNoSlots<T*> = !std::is_class_v<T> && !std::is_union_v<T>;
+
+template <class C, class R, class A>
+inline constexpr bool kHasNoSlots<std::basic_string<C, R, A>> = true;
+template <class C, class R>
+inline constexpr bool kHasNoSlots<std::basic_string_view<C, R>> = true;
+template <class T, class D>
+inline constexpr bool kHasNoSlots<std::unique_ptr<T, D>> = kHasNoSlots<std::remove_extent_t<T>>;
+template <class T>
+inline constexpr bool kHasNoSlots<std::shared_ptr<T>> = kHasNoSlots<std::remove_extent_t<T>>;
+template <class T>
+inline constexpr bool kHasNoSlots<std::weak_ptr<T>> = kHasNoSlots<std::remove_extent_t<T>>;
+template <class T, class A>
+inline constexpr bool kHasNoSlots<std::vector<T, A>> = kHasNoSlots<T>;
+
+}  // namespace elegy
+
+#endif  // ELEGY_TRAITS_H_

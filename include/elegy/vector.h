@@ -1,0 +1,79 @@
+// A managed growable array.
+
+#ifndef ELEGY_VECTOR_H_
+#define ELEGY_VECTOR_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "elegy/array.h"
+#include "elegy/member.h"
+
+namespace elegy {
+
+// Behind a Member (made by Make<Vector<T>>()) or as a field of a managed object, which must visit
+// it in its Trace. Elements as an Array's.
+//
+// Thread-safety: elements that are slots are atomic; operations that change the size need the
+// caller's synchronisation against each other and against readers. The collector needs none.
+// Complexity: push_back is amortised O(1) and a safepoint when it grows; it throws std::bad_alloc
+// and then has changed nothing. pop_back and clear reset the elements that they drop.
+template <class T>
+class Vector {
+ public:
+  Vector() = default;
+  Vector(const Vector&) = delete;
+  Vector& operator=(const Vector&) = delete;
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::size_t capacity() const {
+    const Array<T>* const elements = elements_.get();
+    return elements == nullptr ? 0 : elements->size();
+  }
+  T& operator[](std::size_t index) { return (*elements_)[index]; }
+  const T& operator[](std::size_t index) const { return (*elements_)[index]; }
+  T* begin() { return size_ == 0 ? nullptr : elements_->begin(); }
+  T* end() { return begin() + size_; }
+  const T* begin() const { return size_ == 0 ? nullptr : elements_->begin(); }
+  const T* end() const { return begin() + size_; }
+  T& back() { return (*this)[size_ - 1]; }
+
+  void push_back(T value) {
+    if (size_ == capacity()) {
+      constexpr std::size_t kFirstCapacity = 4;
+      if (size_ > SIZE_MAX / 2) throw std::bad_alloc();
+      reserve(std::max(kFirstCapacity, size_ * 2));
+    }
+    (*elements_)[size_] = std::move(value);
+    size_++;
+  }
+
+  void pop_back() {
+    size_--;
+    (*elements_)[size_] = T();
+  }
+
+  void clear() {
+    while (size_ > 0) pop_back();
+  }
+
+  void reserve(std::size_t capacity) {
+    if (capacity <= this->capacity()) return;
+    Array<T>* const grown = MakeArray<T>(capacity);
+    std::move(begin(), end(), grown->begin());
+    elements_ = grown;
+  }
+
+  void Trace(Visitor& visitor) const { visitor.Trace(elements_); }
+
+ private:
+  Member<Array<T>> elements_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_VECTOR_H_

@@ -1,0 +1,215 @@
+// How the collector learns what a managed object refers to.
+
+#ifndef ELEGY_VISITOR_H_
+#define ELEGY_VISITOR_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "elegy/internal/fields.h"
+#include "elegy/internal/type_info.h"
+#include "elegy/member.h"
+#include "elegy/traits.h"
+
+namespace elegy {
+
+namespace internal {
+class WeakCell;
+class TracedTable;
+struct VisitorAccess;
+}  // namespace internal
+
+// What a managed type's Trace is given:
+//
+//   void Trace(elegy::Visitor& visitor) const { visitor.Trace(next_); visitor.Trace(owner_); }
+//
+// It must visit every slot and every weak cell of the object, and nothing else; what it reads
+// besides them must not change once the object is built. It runs on collector threads while
+// mutators change the slots. An aggregate needs no Trace: its fields are visited one by one.
+struct Visitor {
+ public:
+  Visitor(const Visitor&) = delete;
+  Visitor& operator=(const Visitor&) = delete;
+
+  // Visits a slot, a weak cell, a field with a Trace of its own, an aggregate, or a std::array,
+  // optional, pair or tuple of them. Anything else that may hide a slot does not compile.
+  template <class S>
+  void Trace(const S& field);
+
+ protected:
+  Visitor() = default;
+  virtual ~Visitor() = default;
+
+ private:
+  friend struct internal::VisitorAccess;
+
+  // A slot for which there was no room between cursor_ and limit_; target may be null.
+  virtual void OnSlot(const void* slot, void* target) = 0;
+  virtual void OnWeakCell(const internal::WeakCell& cell) = 0;
+  // A table outside the heap that belongs to the visited object.
+  virtual void OnTable(internal::TracedTable& table) = 0;
+
+ protected:
+  // Where the targets of visited slots go, without a call each.
+  void** cursor_ = nullptr;
+  void** limit_ = nullptr;
+};
+
+namespace internal {
+
+// The low bits of an address on a work list are for the collector's use. An address inside an
+// object may be odd; without those bits it still lies in the same object, which begins at a
+// multiple of 8.
+inline constexpr std::uintptr_t kTagMask = 7;
+inline void* Untagged(void* address) {
+  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(address) & ~kTagMask);
+}
+
+struct VisitorAccess {
+  static void Slot(Visitor& visitor, const void* slot, void* target) {
+    if (visitor.cursor_ == visitor.limit_) [[unlikely]]
+      return visitor.OnSlot(slot, target);
+    if (target != nullptr) *visitor.cursor_++ = Untagged(target);
+  }
+  static void Weak(Visitor& visitor, const WeakCell& cell) { visitor.OnWeakCell(cell); }
+  static void Table(Visitor& visitor, TracedTable& table) { visitor.OnTable(table); }
+};
+
+// The address of the object itself, whatever its constness: marking never writes to it.
+template <class T>
+void* AddressOf(T* object) {
+  return const_cast<void*>(static_cast<const void*>(object));
+}
+
+template <class T>
+void* TargetOf(const Member<T>& slot) {
+  return AddressOf(slot.get());
+}
+template <class T>
+void* TargetOf(const AtomicMember<T>& slot) {
+  return AddressOf(slot.load(std::memory_order_acquire));  // as the marker needs: a whole object
+}
+
+template <class F>
+inline constexpr bool kIsSlot = false;
+template <class T>
+inline constexpr bool kIsSlot<Member<T>> = true;
+template <class T>
+inline constexpr bool kIsSlot<AtomicMember<T>> = true;
+
+template <class F>
+inline constexpr bool kIsTupleLike = false;
+template <class... E>
+inline constexpr bool kIsTupleLike<std::tuple<E...>> = true;
+template <class A, class B>
+inline constexpr bool kIsTupleLike<std::pair<A, B>> = true;
+
+// Apart from the other tuples, so that a long one is a loop.
+template <class F>
+inline constexpr bool kIsStdArray = false;
+template <class E, std::size_t N>
+inline constexpr bool kIsStdArray<std::array<E, N>> = true;
+
+template <class F>
+inline constexpr bool kIsOptional = false;
+template <class E>
+inline constexpr bool kIsOptional<std::optional<E>> = true;
+
+template <class F>
+inline constexpr bool kIsPointerToClass = false;
+template <class T>
+inline constexpr bool kIsPointerToClass<T*> = std::is_class_v<T> || std::is_union_v<T>;
+
+template <class F>
+concept HasOwnTrace = requires(const F& field, Visitor& visitor) {
+  field.Trace(visitor);
+};
+
+template <class F>
+inline constexpr bool kAlwaysFalse = false;
+
+// Explains, at compile time, why a field or a type cannot be traced.
+template <class F>
+constexpr void CheckTraceable() {
+  static_assert(!kIsPointerToClass<F>,
+                "elegy: a raw pointer to a class type inside a managed object is nearly always a "
+                "forgotten elegy::Member; if it is not, say kHasNoSlots<T*> = true");
+  static_assert(!std::is_array_v<F>,
+                "elegy: a C array as a field needs a std::array, or a Trace in its class");
+  static_assert(
+      std::is_pointer_v<F> || std::is_array_v<F> || std::is_aggregate_v<F>,
+      "elegy: this type needs 'void Trace(elegy::Visitor&) const', or to be an aggregate, "
+      "or, if it contains no slots, 'template <> inline constexpr bool "
+      "elegy::kHasNoSlots<Type> = true'; a std container of slots cannot be traced: use "
+      "elegy::Vector or elegy::Array");
+  if constexpr (std::is_aggregate_v<F> && !std::is_array_v<F>) {
+    static_assert(!std::is_union_v<F>, "elegy: a union needs a Trace in the class around it");
+    static_assert(!kHasBase<F>, "elegy: an aggregate with a base class needs a Trace");
+    static_assert(kInitialisers<F> <= kMaxFields,
+                  "elegy: an aggregate with more than 32 fields, or with a C array, needs a Trace");
+    static_assert(!HasArrayField<F>(), "elegy: an aggregate with a C array needs a Trace");
+  }
+}
+
+template <class F>
+void TraceField(const F& field, Visitor& visitor) {
+  if constexpr (kIsSlot<F>) {
+    VisitorAccess::Slot(visitor, &field, TargetOf(field));
+  } else if constexpr (kHasNoSlots<F>) {
+    return;
+  } else if constexpr (HasOwnTrace<F>) {
+    field.Trace(visitor);
+  } else if constexpr (kIsOptional<F>) {
+    if (field.has_value()) TraceField(*field, visitor);
+  } else if constexpr (kIsStdArray<F>) {
+    for (const auto& each : field) TraceField(each, visitor);
+  } else if constexpr (kIsTupleLike<F>) {
+    std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); }, field);
+  } else {
+    CheckTraceable<F>();
+    std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); },
+               FieldsOf(field));
+  }
+}
+
+// Whether a field of this type can hold a slot or a weak cell at all.
+template <class F>
+constexpr bool MayHaveSlots() {
+  if constexpr (kIsSlot<F>) {
+    return true;
+  } else if constexpr (kHasNoSlots<F>) {
+    return false;
+  } else if constexpr (HasOwnTrace<F>) {
+    return true;
+  } else if constexpr (kIsOptional<F> || kIsStdArray<F>) {
+    return MayHaveSlots<typename F::value_type>();
+  } else if constexpr (kIsTupleLike<F>) {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (MayHaveSlots<std::remove_cv_t<std::tuple_element_t<I, F>>>() || ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<F>>());
+  } else {
+    CheckTraceable<F>();
+    using Fields = decltype(FieldsOf(std::declval<const F&>()));
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (MayHaveSlots<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() || ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Fields>>());
+  }
+}
+
+}  // namespace internal
+
+template <class S>
+void Visitor::Trace(const S& field) {
+  internal::TraceField(field, *this);
+}
+
+}  // namespace elegy
+
+#endif  // ELEGY_VISITOR_H_

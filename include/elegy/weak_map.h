@@ -1,0 +1,219 @@
+// Weak maps and weak sets.
+
+#ifndef ELEGY_WEAK_MAP_H_
+#define ELEGY_WEAK_MAP_H_
+
+#include <concepts>
+#include <cstddef>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "elegy/finalization_registry.h"
+#include "elegy/internal/managed_type.h"
+#include "elegy/internal/weak_table.h"
+#include "elegy/member.h"
+#include "elegy/mutator.h"
+#include "elegy/visitor.h"
+
+namespace elegy {
+
+namespace internal {
+
+// What look-ups of a value type hand out: a copy; of a Member its raw pointer.
+template <class V>
+struct ValueAccess {
+  using Found = std::optional<V>;
+  using Plain = V;
+  static Found None() { return std::nullopt; }
+  static Plain Read(const V& value) { return value; }
+};
+template <class U>
+struct ValueAccess<Member<U>> {
+  using Found = U*;
+  using Plain = U*;
+  static Found None() { return nullptr; }
+  static Plain Read(const Member<U>& value) { return value.get(); }
+};
+
+template <class R>
+inline constexpr bool kIsStatusOr = false;
+template <class T>
+inline constexpr bool kIsStatusOr<absl::StatusOr<T>> = true;
+
+absl::Status NullKeyError();
+absl::Status NoRoomError();
+
+// Runs a full cycle, to make room. A safepoint.
+void CollectForRoom();
+
+}  // namespace internal
+
+// A map from managed objects to values, whose entries are ephemerons (Hayes, OOPSLA 1997; ECMA-262,
+// 24.3): a value lives while map and key live, and a value that refers to its key does not keep the
+// entry. A managed object, made by Make<WeakMap<K, V>>(). V is any movable type, traced if it has
+// slots; look-ups copy it out under the map's lock, and its destructor may run there too, so V's
+// copies, moves and destructors must not use the map.
+//
+// Keys compare by object, not by address: a base-class or interior pointer names its whole object.
+// Reading with a null key is a miss, writing with one InvalidArgument; ResourceExhausted if even a
+// cycle has not made room for a larger table.
+//
+// Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock.
+template <class K, class V>
+class WeakMap {
+  using Access = internal::ValueAccess<V>;
+
+ public:
+  using Found = typename Access::Found;
+  using Plain = typename Access::Plain;
+
+  WeakMap() : table_(internal::kValueOps<V>) { internal::CheckMadeAlone(this, "WeakMap"); }
+  WeakMap(const WeakMap&) = delete;
+  WeakMap& operator=(const WeakMap&) = delete;
+
+  // Inserts or overwrites.
+  absl::Status Set(K* key, V value) {
+    return WithRoom(key, [&](void* start) {
+      internal::MutexLock lock(table_.mutex());
+      if (void* found = table_.Find(start)) {
+        Overwrite(found, std::move(value));
+      } else {
+        Place(table_.Insert(start, key), std::move(value));
+      }
+    });
+  }
+
+  Found Get(const K* key) const {
+    void* const start = internal::WeakTable::KeyOf(key);
+    internal::MutexLock lock(table_.mutex());
+    const void* const value = start == nullptr ? nullptr : table_.Find(start);
+    return value == nullptr ? Access::None() : Found(Access::Read(*static_cast<const V*>(value)));
+  }
+
+  bool Has(const K* key) const {
+    void* const start = internal::WeakTable::KeyOf(key);
+    internal::MutexLock lock(table_.mutex());
+    return start != nullptr && table_.Find(start) != nullptr;
+  }
+
+  // Whether there was an entry.
+  bool Delete(const K* key) {
+    void* const start = internal::WeakTable::KeyOf(key);
+    internal::MutexLock lock(table_.mutex());
+    return start != nullptr && table_.Erase(start);
+  }
+
+  // The key's value; inserted if there is none. A stored null counts as present.
+  absl::StatusOr<Plain> GetOrInsert(K* key, V value) {
+    std::optional<Plain> result;
+    absl::Status status = WithRoom(key, [&](void* start) {
+      internal::MutexLock lock(table_.mutex());
+      void* found = table_.Find(start);
+      if (found == nullptr) found = Place(table_.Insert(start, key), std::move(value));
+      result = Access::Read(*static_cast<const V*>(found));
+    });
+    if (!status.ok()) return status;
+    return *std::move(result);
+  }
+
+  // The same with a value that fn(key) computes, or a StatusOr of it, without a lock held; called
+  // at most once, and not if the key is present. Its error or exception inserts nothing. What fn
+  // itself has set for the key is overwritten.
+  template <std::invocable<K*> F>
+  absl::StatusOr<Plain> GetOrInsertComputed(K* key, F&& fn) {
+    if (key == nullptr) return internal::NullKeyError();
+    if (std::optional<Plain> present = Present(key)) return *std::move(present);
+    using Result = std::invoke_result_t<F, K*>;
+    if constexpr (internal::kIsStatusOr<Result>) {
+      Result computed = std::forward<F>(fn)(key);
+      if (!computed.ok()) return computed.status();
+      return SetAndRead(key, V(*std::move(computed)));
+    } else {
+      return SetAndRead(key, V(std::forward<F>(fn)(key)));
+    }
+  }
+
+  void Trace(Visitor& visitor) const { internal::VisitorAccess::Table(visitor, table_); }
+
+ protected:
+  std::optional<Plain> Present(K* key) const {
+    void* const start = internal::WeakTable::KeyOf(key);
+    internal::MutexLock lock(table_.mutex());
+    const void* const value = table_.Find(start);
+    if (value == nullptr) return std::nullopt;
+    return Access::Read(*static_cast<const V*>(value));
+  }
+
+  absl::StatusOr<Plain> SetAndRead(K* key, V value) {
+    Plain plain = Access::Read(value);
+    absl::Status status = Set(key, std::move(value));
+    if (!status.ok()) return status;
+    return plain;
+  }
+
+  // Runs insert(start of the key's object), which may throw std::bad_alloc for want of room: once
+  // more after a cycle, then gives up.
+  template <class F>
+  absl::Status WithRoom(K* key, F&& insert) {
+    if (key == nullptr) return internal::NullKeyError();
+    void* const start = internal::WeakTable::KeyOf(key);
+    for (int attempt = 0; attempt < 2; attempt++) {
+      try {
+        insert(start);
+        return absl::OkStatus();
+      } catch (const std::bad_alloc&) {
+        if (attempt == 0) internal::CollectForRoom();
+        KeepAlive(key);
+        KeepAlive(this);
+      }
+    }
+    return internal::NoRoomError();
+  }
+
+  void* Place(void* storage, V&& value) ELEGY_REQUIRES(table_.mutex()) {
+    ::new (storage) V(std::move(value));
+    table_.ShadeInserted(storage);
+    return storage;
+  }
+
+  void Overwrite(void* storage, V&& value) ELEGY_REQUIRES(table_.mutex()) {
+    table_.ShadeOverwritten(storage);
+    V* const stored = static_cast<V*>(storage);
+    std::destroy_at(stored);
+    ::new (storage) V(std::move(value));
+    table_.ShadeInserted(storage);
+  }
+
+  mutable internal::WeakTable table_;
+};
+
+// A set of managed objects that it does not keep alive (ECMA-262, 24.4). As WeakMap in all else.
+template <class K>
+class WeakSet {
+ public:
+  absl::Status Add(K* key) { return map_.Set(key, {}); }
+  bool Has(const K* key) const { return map_.Has(key); }
+  bool Delete(const K* key) { return map_.Delete(key); }
+
+  void Trace(Visitor& visitor) const { map_.Trace(visitor); }
+
+ private:
+  struct Nothing {};
+
+  WeakMap<K, Nothing> map_;
+};
+
+namespace internal {
+template <class K, class V>
+inline constexpr bool kIsContainer<WeakMap<K, V>> = true;
+template <class K>
+inline constexpr bool kIsContainer<WeakSet<K>> = true;
+}  // namespace internal
+
+}  // namespace elegy
+
+#endif  // ELEGY_WEAK_MAP_H_

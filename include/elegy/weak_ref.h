@@ -1,0 +1,118 @@
+// Weak references inside the heap.
+
+#ifndef ELEGY_WEAK_REF_H_
+#define ELEGY_WEAK_REF_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "elegy/internal/weak_cell.h"
+#include "elegy/visitor.h"
+
+namespace elegy {
+
+// JavaScript's WeakRef (ECMA-262, 26.1): a managed object, made by Make<WeakRef<T>>(target), that
+// holds its target weakly and is never given another one.
+//
+// Making one and reading a target from it keep the target alive to the end of this mutator's turn,
+// so that all reads of one turn agree. Once any thread has read null, every thread reads null,
+// from this and from every other weak view of the target.
+//
+// Thread-safety: all methods are safe from every mutator of the heap. Complexity: O(1); a first
+// Deref of a turn appends to the mutator's kept-alive list, later ones compare a stamp.
+template <class T>
+class WeakRef {
+ public:
+  // Of null: born cleared. A target of another heap is fatal, with a message.
+  explicit WeakRef(T* target) : cell_(internal::AddressOf(target)) {
+    if (target == nullptr) return;
+    internal::MutatorCore& mutator = internal::CurrentMutator();
+    internal::CheckOwnHeap(mutator, target);
+    internal::NoteWeakWrite(mutator, cell_);
+    internal::KeepForTurn(mutator, internal::AddressOf(target));
+    Stamp(mutator);
+  }
+  WeakRef(const WeakRef&) = delete;
+  WeakRef& operator=(const WeakRef&) = delete;
+
+  // The target, kept alive until this mutator's turn ends, or null once it has died.
+  T* Deref() const {
+    internal::MutatorCore& mutator = internal::CurrentMutator();
+    void* const target = cell_.Read(mutator);
+    if (target != nullptr && !IsStamped(mutator)) {
+      internal::KeepForTurn(mutator, target);
+      Stamp(mutator);
+    }
+    return static_cast<T*>(target);
+  }
+
+  // Whether Deref would return null. Keeps nothing alive.
+  bool IsCleared() const { return cell_.IsCleared(internal::CurrentMutator()); }
+
+  // Whether Deref would return `object`. Keeps nothing alive; null is what a cleared one refers to.
+  bool RefersTo(const T* object) const { return cell_.Peek(internal::CurrentMutator()) == object; }
+
+  void Trace(Visitor& visitor) const { internal::VisitorAccess::Weak(visitor, cell_); }
+
+ private:
+  // Relaxed, both: a stamp is compared only with the reading thread's own, which it wrote itself;
+  // another mutator's stamp in its place costs a second entry in a list.
+  bool IsStamped(const internal::MutatorCore& mutator) const {
+    return stamp_.load(std::memory_order_relaxed) == mutator.turn_stamp;
+  }
+  void Stamp(const internal::MutatorCore& mutator) const {
+    stamp_.store(mutator.turn_stamp, std::memory_order_relaxed);
+  }
+
+  internal::WeakCell cell_;
+  mutable std::atomic<std::uint64_t> stamp_{0};
+};
+
+// A weak cell as a field of a managed object, or as an element of an Array or Vector. Its target is
+// kept by the reader's stack alone, not for the turn. With conservative_stacks off, it must be put
+// into a handle before the next safepoint.
+//
+// Thread-safety: Get and assignment are atomic. Complexity: O(1).
+template <class T>
+class WeakMember {
+ public:
+  WeakMember() { NoteSlot(); }
+  WeakMember(std::nullptr_t) { NoteSlot(); }
+  WeakMember(T* target) {
+    NoteSlot();
+    *this = target;
+  }
+  WeakMember(const WeakMember& other) {
+    NoteSlot();
+    *this = other;
+  }
+  WeakMember& operator=(const WeakMember& other) { return *this = other.Get(); }
+  WeakMember& operator=(T* target) {
+    if (target != nullptr) {
+      internal::MutatorCore& mutator = internal::CurrentMutator();
+      internal::CheckOwnHeap(mutator, target);
+      internal::NoteWeakWrite(mutator, cell_);
+    }
+    cell_.Set(internal::AddressOf(target));
+    return *this;
+  }
+  WeakMember& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+
+  // The target, or null once it has died.
+  T* Get() const { return static_cast<T*>(cell_.Read(internal::CurrentMutator())); }
+
+  void Trace(Visitor& visitor) const { internal::VisitorAccess::Weak(visitor, cell_); }
+
+ private:
+  void NoteSlot() const {
+    if (internal::SlotsAreRecorded()) [[unlikely]]
+      internal::RecordSlot(&cell_);
+  }
+
+  internal::WeakCell cell_;
+};
+
+}  // namespace elegy
+
+#endif  // ELEGY_WEAK_REF_H_

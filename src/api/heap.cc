@@ -1,0 +1,23 @@
+#include "elegy/heap.h"
+
+#include <utility>
+
+#include "src/collector/heap_impl.h"
+#include "src/collector/snapshot.h"
+
+namespace elegy {
+
+Heap::Heap(HeapOptions options) : impl_(std::make_unique<internal::HeapImpl>(options)) {}
+Heap::~Heap() = default;
+
+void Heap::Collect(StackState caller) { impl_->Collect(caller); }
+void Heap::RequestCollection() { impl_->state().request.Ask(); }
+void Heap::AdjustExternalBytes(std::ptrdiff_t delta) { impl_->state().AdjustExternal(delta); }
+HeapStats Heap::Stats() const { return impl_->Stats(); }
+absl::Status Heap::WriteSnapshot(std::ostream& out) { return internal::WriteSnapshot(*impl_, out); }
+void Heap::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {
+  impl_->SetObserver(std::move(observer));
+}
+std::size_t Heap::Shutdown(ShutdownPolicy policy) { return impl_->Shutdown(policy); }
+
+}  // namespace elegy

@@ -1,0 +1,107 @@
+#include "elegy/mutator.h"
+
+#include <utility>
+
+#include "src/base/check.h"
+#include "src/collector/heap_impl.h"
+#include "src/mutator/handshake.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/weak/delivery.h"
+
+namespace elegy {
+
+namespace {
+
+// The thread's attached Mutator object, for Current.
+constinit thread_local Mutator* t_current = nullptr;
+
+// A stack that is taken to hold no pointers for a while.
+class StackStateScope {
+ public:
+  StackStateScope(internal::MutatorImpl& mutator, StackState stack)
+      : mutator_(mutator), before_(mutator.stack_state) {
+    if (stack == StackState::kNoPointers) mutator_.stack_state = stack;
+  }
+  StackStateScope(const StackStateScope&) = delete;
+  StackStateScope& operator=(const StackStateScope&) = delete;
+  ~StackStateScope() { mutator_.stack_state = before_; }
+
+ private:
+  internal::MutatorImpl& mutator_;
+  const StackState before_;
+};
+
+void BeginTurn(internal::MutatorImpl& mutator) {
+  mutator.kept.clear();
+  mutator.turn_stamp++;
+}
+
+}  // namespace
+
+Mutator::Mutator(Heap& heap) {
+  if (internal::t_mutator != nullptr) {
+    internal::Fail("this thread is attached already: a thread has one elegy::Mutator at a time");
+  }
+  impl_ = std::make_unique<internal::MutatorImpl>(heap.impl_->state());
+  core_ = impl_.get();
+  internal::t_mutator = core_;
+  t_current = this;
+}
+
+Mutator::~Mutator() {
+  if (internal::t_mutator != core_) {
+    internal::Fail("an elegy::Mutator is destroyed on another thread than it was made on");
+  }
+  impl_->Detach();
+  internal::t_mutator = nullptr;
+  t_current = nullptr;
+}
+
+Mutator& Mutator::Current() {
+  if (t_current == nullptr) internal::FailNotAttached();
+  return *t_current;
+}
+
+void Mutator::SafepointSlowly() {
+  internal::AnswerIfAsked(*impl_);
+  internal::RunReady(*impl_, SIZE_MAX);
+}
+
+std::size_t Mutator::DrainFinalization(std::size_t max_callbacks) {
+  return internal::RunReady(*impl_, max_callbacks);
+}
+
+void Mutator::EndTurn(StackState stack) {
+  BeginTurn(*impl_);
+  {
+    const StackStateScope scope(*impl_, stack);
+    internal::AnswerIfAsked(*impl_);
+  }
+  Safepoint();
+}
+
+void Mutator::EndTurnQuietly() {
+  BeginTurn(*impl_);
+  internal::AnswerIfAsked(*impl_);
+}
+
+TurnScope::~TurnScope() noexcept(false) {
+  if (std::uncaught_exceptions() > exceptions_) {
+    mutator_.EndTurnQuietly();
+  } else {
+    mutator_.EndTurn();
+  }
+}
+
+BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
+  if (mutator_.blocking_depth++ == 0) {
+    internal::EnterBlocked(mutator_,
+                           static_cast<char*>(__builtin_frame_address(0)) + 2 * sizeof(void*));
+  }
+}
+
+BlockingRegion::~BlockingRegion() {
+  if (--mutator_.blocking_depth == 0) internal::LeaveBlocked(mutator_);
+}
+
+}  // namespace elegy

@@ -1,0 +1,273 @@
+// The collection cycle.
+//
+// Who may be where. The collector's thread runs the steps below one after the other; mutators run
+// all the time. Each is at most one handshake behind the collector:
+//
+//   step                     phase word    a mutator that has answered   one that has not yet
+//   handshake 1              Marking       barrier known to be on        may still store without it
+//   handshake 1 again        Marking       no store under way that began before all barriers were
+//   on handshake 2              Marking       scanned, allocates black      unscanned, allocates
+//   white,
+//                                                                        shades old and new values
+//   MarkRoots, MarkToTheEnd  Marking       (all scanned)                 -
+//   round (handshake 3)      Marking       buffer empty at its answer    buffer may hold grey
+//   objects the flip                 WeakClosed    reads of unmarked targets answer null, in all
+//   threads ClearAndQueue            WeakClosed    as above                      - TurnBarrierOff
+//   Idle          white allocation in blocks    black allocation in its old
+//                                          of the new epoch              blocks
+//   Sweep                    Idle          (all of the new epoch)        -
+//
+// Why nothing reachable is white at the flip. When all have answered handshake 2, every object that
+// was reachable then, from stacks, roots or slots, is marked, grey, or reachable from a grey object
+// by a path of unmarked ones; what was allocated since is marked. Overwriting a link of such a path
+// shades the link's target (deletion part), and a mutator's scan takes all it holds; the window
+// before its scan, in which a pointer could move from an unscanned stack into an object that has
+// been traced or blackened already, is closed by the insertion part. A weak read that brings an
+// unmarked target back is counted and shades it. A round reads the number of resurrections before
+// it asks, and finds no grey object before it, none handed over during it, and nobody who has
+// marked or shaded anything since the last: then nothing grey existed when it began, and nothing
+// became grey, or the exchange of the phase word fails.
+//
+// Why handshake 1 runs twice. A barrier shades the pointer that it reads from the slot before its
+// store; another mutator's store may come between the two, and what that one stored is overwritten
+// unshaded. That does no harm as long as the other's barrier was on: then what it stored was
+// marked, shaded, or held by an object or a stack that is still to be scanned. But if the other had
+// seen its barrier off, and has been scanned since without the pointer, and then reads it back from
+// the slot, nobody will ever shade it. So before anybody is scanned, every store that began before
+// the last barrier was on has to be over: after the first round all barriers are on, after the
+// second all stores that began earlier have ended.
+//
+// Barrier first, black allocation second: handshake 1 comes before 2, so that no object is black
+// while any mutator may still store a white pointer into it without shading.
+//
+// The order of the end: phase Idle is set after the last cell has been nulled, so a weak read that
+// sees it finds only live targets; handshake 4 then ends the reads that saw an earlier phase,
+// before any memory is reused; the barrier's global flag goes off between the two, for after the
+// flip there is nothing left to shade.
+
+#include <algorithm>
+#include <utility>
+
+#include "elegy/internal/registry_core.h"
+#include "src/base/check.h"
+#include "src/collector/cycle_log.h"
+#include "src/collector/heap_impl.h"
+#include "src/collector/verifier.h"
+#include "src/mutator/handshake.h"
+#include "src/platform/platform.h"
+#include "src/sweep/sweeper.h"
+#include "src/weak/clearing.h"
+
+namespace elegy::internal {
+
+namespace {
+
+using testing::CycleStep;
+
+// Relaxed: see BarrierMayBeOn.
+void CountMarkingHeap(std::uint32_t delta) {
+  g_heaps_marking.fetch_add(delta, std::memory_order_relaxed);
+}
+
+// Relaxed: ordered by the handshake's answers.
+bool RoundWasDirty(const HeapState& state) {
+  return state.round_dirty.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void HeapImpl::Run() {
+  platform::NameThread("elegy-collector");
+  while (const std::uint64_t number = state_.request.AwaitWork()) {
+    RunCycle(number);
+    RunTask(number);
+    state_.request.Finish();
+  }
+}
+
+void HeapImpl::RunTask(std::uint64_t cycle) {
+  MutexLock lock(task_mutex_);
+  if (task_ == nullptr || cycle < task_cycle_) return;
+  (*std::exchange(task_, nullptr))();
+}
+
+void HeapImpl::RunCycle(std::uint64_t number) {
+  CycleReport report;
+  report.cycle = number;
+  const std::uint64_t begin = platform::NowNs();
+  allocated_at_start_ = state_.accounting.allocated.Get();
+  report.allocated_before = allocated_at_start_ - allocated_at_end_;
+  Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
+
+  CondemnIfAsked();
+  TurnBarrierOn();
+  gate_.Pass(CycleStep::kBarrierOn);
+  RunHandshake(state_, Handshake::kScanStack);
+  gate_.Pass(CycleStep::kStacksScanned);
+  {
+    Marker marker(state_, marking_, Marker::Role::kMarkerThread);
+    MarkRoots(marker);
+    MarkToTheEnd(marker, report);
+  }
+  allocated_at_flip_ = state_.accounting.allocated.Get();
+  Notify(HeapEvent::Kind::kFlipped, number, report.resurrections);
+  if (state_.options.verify) VerifyMarks(state_);
+  const std::uint64_t flipped = platform::NowNs();
+  gate_.Pass(CycleStep::kFlipped);
+  ClearAndQueue(report);
+  TurnBarrierOff();
+  const std::uint64_t cleared = platform::NowNs();
+  Sweep(report);
+  const std::uint64_t swept = platform::NowNs();
+
+  report.marking_ns = flipped - begin;
+  report.clearing_ns = cleared - flipped;
+  report.sweeping_ns = swept - cleared;
+  marking_times_.Add(report.marking_ns);
+  clearing_times_.Add(report.clearing_ns);
+  sweeping_times_.Add(report.sweeping_ns);
+  PlanNext(report);
+  report.longest_delay_ns = state_.cycle_delay_max.Take();
+  if (logs_) LogCycle(state_, report);
+  cycles_.Add(1);
+  gate_.Pass(CycleStep::kSwept);
+  gate_.Reset();
+  Notify(HeapEvent::Kind::kCycleFinished, number, report.live_bytes);
+}
+
+// For Shutdown(kDeliverAll): in this cycle the registered targets count as dead from the flip on,
+// whatever refers to them strongly. The set is complete before the cycle's phase can be seen, and
+// stays until no weak read of this cycle is under way.
+void HeapImpl::CondemnIfAsked() {
+  // Acquire: pairs with the release in Shutdown.
+  if (!condemn_requested_.exchange(false, std::memory_order_acquire)) return;
+  std::vector<const void*> targets;
+  {
+    MutexLock lock(state_.registries_mutex);
+    for (const std::shared_ptr<RegistryCore>& core : state_.registries) {
+      core->AppendTargets(targets);
+    }
+  }
+  condemned_ = absl::flat_hash_set<const void*>(targets.begin(), targets.end());
+  state_.condemned.store(&condemned_, std::memory_order_release);  // read with acquire
+}
+
+// Threads that are not attached answer no handshake: passing through the root table's lock is what
+// handshake 1 is for their stores to handles.
+void HeapImpl::TurnBarrierOn() {
+  {
+    MutexLock lock(state_.mutators_mutex);
+    state_.SwapBitmaps();
+    state_.newest = Handshake::kBarrierOn;
+  }
+  CountMarkingHeap(1);
+  state_.phase.Set(Phase::kMarking);
+  RunHandshake(state_, Handshake::kBarrierOn);
+  RunHandshake(state_, Handshake::kBarrierOn);
+  state_.roots->PassThrough();
+}
+
+void HeapImpl::MarkRoots(Marker& marker) {
+  std::vector<std::vector<void*>> candidates;
+  {
+    MutexLock lock(state_.candidates_mutex);
+    candidates.swap(state_.candidates);
+  }
+  const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
+  for (const std::vector<void*>& words : candidates) {
+    for (void* word : words) marker.PushCandidate(word, allocated);
+  }
+  state_.roots->ForEach(/*strong=*/true, [&](const WeakCell& cell) {
+    if (void* target = cell.Target()) marker.Push(target);
+  });
+  MutexLock lock(state_.registries_mutex);
+  for (const std::shared_ptr<RegistryCore>& core : state_.registries) {
+    if (core->IsRoot()) marker.Push(core->self());
+  }
+}
+
+void HeapImpl::MarkToTheEnd(Marker& marker, CycleReport& report) {
+  do {
+    for (void* target : state_.roots->TakeShaded()) marker.Push(target);
+    markers_.Drain(marker);
+  } while (!TryToFlip(marker, report));
+}
+
+// One termination round.
+bool HeapImpl::TryToFlip(Marker& marker, CycleReport& report) {
+  report.rounds++;
+  const std::uint64_t word = state_.phase.Load();
+  const std::uint64_t published = state_.worklist.Published();
+  RunHandshake(state_, Handshake::kRound);
+  if (RoundWasDirty(state_) || state_.worklist.Published() != published) return false;
+  const std::vector<void*> shaded = state_.roots->TakeShaded();
+  for (void* target : shaded) marker.Push(target);
+  if (!shaded.empty()) return false;
+  gate_.Pass(CycleStep::kMarked);
+  report.resurrections = word / PhaseWord::kOneResurrection;
+  return state_.phase.Flip(word);
+}
+
+void HeapImpl::ClearAndQueue(CycleReport& report) {
+  marking_.ephemerons.Clear();
+  report.cleared = ClearWeakViews(state_, marking_);
+  gate_.Pass(CycleStep::kCellsCleared);
+  report.queued = QueueRecords(state_);
+  if (report.queued > 0) Notify(HeapEvent::Kind::kRecordsQueued, report.cycle, report.queued);
+  gate_.Pass(CycleStep::kRecordsQueued);
+}
+
+void HeapImpl::TurnBarrierOff() {
+  state_.phase.Set(Phase::kIdle);
+  CountMarkingHeap(~std::uint32_t{0});
+  state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
+  RunHandshake(state_, Handshake::kQuiesce);
+  condemned_.clear();
+}
+
+void HeapImpl::Sweep(CycleReport& report) {
+  std::uint32_t epoch;
+  {
+    MutexLock lock(state_.mutators_mutex);
+    epoch = state_.cycle;
+  }
+  taken_before_sweep_ = state_.accounting.Taken();
+  const std::uint64_t before = live_bytes_.Get();
+  const SweepResult swept = SweepAll(state_, epoch);
+  report.live_bytes = swept.live_bytes;
+  report.reusable_bytes = swept.reusable_bytes;
+  live_bytes_.Subtract(before);
+  live_bytes_.Add(report.live_bytes);
+  const std::uint64_t had = before + allocated_at_flip_ - allocated_at_last_flip_;
+  report.freed_bytes = had > report.live_bytes ? had - report.live_bytes : 0;
+  allocated_at_last_flip_ = allocated_at_flip_;
+}
+
+// The budget for the next cycle. Free blocks beyond what recent cycles have used go back to the
+// system, a quarter of them with each cycle, so that a heap in a steady state keeps its memory.
+void HeapImpl::PlanNext(const CycleReport& report) {
+  const std::uint64_t allocated = state_.accounting.allocated.Get();
+  const std::size_t taken = state_.accounting.Taken();
+  const std::size_t limit = state_.options.max_heap_bytes;
+  const std::uint64_t external = state_.accounting.External();
+  const std::uint64_t pending = std::min(external, state_.accounting.pending_external.Get());
+  const Pacer::Plan plan =
+      pacer_.After({.live = report.live_bytes + external - pending,
+                    .pending = pending,
+                    .during_marking = allocated_at_flip_ - allocated_at_start_,
+                    .since_flip = allocated - allocated_at_flip_,
+                    .within_limit = (limit > taken ? limit - taken : 0) + report.reusable_bytes});
+  allocated_at_end_ = allocated;
+  state_.accounting.SetBudget(plan.budget, plan.reserve);
+  const auto room = static_cast<std::size_t>(plan.budget + plan.reserve);
+  const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
+  kept_free_bytes_ = std::max({room, used, kept_free_bytes_ / 4 * 3});
+  state_.pool.TrimTo(kept_free_bytes_);
+}
+
+void HeapImpl::Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count) {
+  MutexLock lock(observer_mutex_);
+  if (observer_) observer_({kind, cycle, count});
+}
+
+}  // namespace elegy::internal

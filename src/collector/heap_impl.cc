@@ -1,0 +1,174 @@
+#include "src/collector/heap_impl.h"
+
+#include <cmath>
+#include <new>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "elegy/internal/registry_core.h"
+#include "src/base/check.h"
+#include "src/collector/cycle_log.h"
+#include "src/heap/directory.h"
+#include "src/mutator/allocation.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/platform/platform.h"
+#include "src/sweep/sweeper.h"
+
+namespace elegy::internal {
+
+namespace {
+
+constexpr std::size_t kLeastReserve = std::size_t{1} << 30;
+
+HeapOptions Complete(HeapOptions options) {
+  if (options.max_heap_bytes == 0) options.max_heap_bytes = platform::MemoryLimit() / 4 * 3;
+  if (options.marker_threads == 0) options.marker_threads = std::max(1, platform::Cores() / 4);
+  if (options.marker_threads < 0) {
+    throw std::invalid_argument("elegy: HeapOptions::marker_threads is negative");
+  }
+  if (!(options.growth_factor > 1.0) || std::isinf(options.growth_factor)) {
+    throw std::invalid_argument("elegy: HeapOptions::growth_factor must be above 1 and finite");
+  }
+  return options;
+}
+
+// Room for the limit twice over: objects never move, so free blocks may lie scattered where a large
+// object needs neighbours.
+std::size_t ReserveFor(const HeapOptions& options) {
+  if (options.max_heap_bytes > SIZE_MAX / 4) throw std::bad_alloc();
+  return std::max(kLeastReserve, options.max_heap_bytes * 2);
+}
+
+}  // namespace
+
+HeapImpl::HeapImpl(const HeapOptions& options)
+    : state_(Complete(options), ReserveFor(Complete(options))),
+      markers_(state_, marking_, state_.options.marker_threads),
+      pacer_(state_.options.initial_heap_bytes, state_.options.growth_factor,
+             state_.options.max_heap_bytes),
+      logs_(LogIsOn()) {
+  state_.marking = &marking_;
+  const Pacer::Plan plan = pacer_.First();
+  state_.accounting.SetBudget(plan.budget, plan.reserve);
+  collector_ = std::thread([this] { Run(); });
+  EnterInDirectory(state_);
+}
+
+HeapImpl::~HeapImpl() {
+  {
+    MutexLock lock(state_.mutators_mutex);
+    if (!state_.mutators.empty()) {
+      Fail("a Heap is destroyed while a Mutator is attached to it");
+    }
+  }
+  gate_.Open();
+  state_.request.Stop();
+  collector_.join();
+  RemoveFromDirectory(state_);
+  DestroyAll(state_);
+}
+
+void HeapImpl::Await(std::uint64_t cycle, StackState caller) {
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && &mutator->state == &state_ && mutator->blocking_depth == 0) {
+    AwaitCycle(*mutator, cycle, caller);
+  } else {
+    state_.request.WaitFor(cycle);
+  }
+}
+
+void HeapImpl::Collect(StackState caller) {
+  gate_.Open();
+  Await(state_.request.Ask(), caller);
+}
+
+void HeapImpl::RunAfterCycle(const std::function<void()>& task) {
+  gate_.Open();
+  std::uint64_t cycle;
+  while (true) {
+    {
+      MutexLock lock(task_mutex_);
+      cycle = state_.request.Ask();
+      if (task_ == nullptr) {
+        task_ = &task;
+        task_cycle_ = cycle;
+        break;
+      }
+    }
+    Await(cycle, StackState::kMayHoldPointers);  // another thread's task first
+  }
+  Await(cycle, StackState::kMayHoldPointers);
+}
+
+void HeapImpl::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {
+  MutexLock lock(observer_mutex_);
+  observer_ = std::move(observer);
+}
+
+HeapStats HeapImpl::Stats() {
+  HeapStats stats;
+  stats.cycles = cycles_.Get();
+  stats.live_bytes = live_bytes_.Get();
+  stats.allocated_bytes = state_.accounting.allocated.Get();
+  stats.external_bytes = state_.accounting.External();
+  stats.heap_bytes = state_.accounting.Taken();
+  stats.cells_cleared = state_.cells_cleared.Get();
+  stats.records_registered = state_.records.registered.Get();
+  stats.records_queued = state_.records.queued.Get();
+  stats.records_delivered = state_.records.delivered.Get();
+  stats.records_cancelled = state_.records.cancelled.Get();
+  stats.records_dropped = state_.records.dropped.Get();
+  for (std::size_t i = 0; i < stats.handshakes.size(); i++) {
+    const Histogram& delays = state_.handshake_delays[i];
+    stats.handshakes[i] = {delays.Count(),        delays.Quantile(0.5),
+                           delays.Quantile(0.99), delays.Quantile(0.999),
+                           delays.Max(),          state_.handshake_latency_max[i].Get()};
+  }
+  stats.marking = marking_times_.Get();
+  stats.clearing = clearing_times_.Get();
+  stats.sweeping = sweeping_times_.Get();
+  stats.allocation_stall_max_ns = state_.stall_max.Get();
+  return stats;
+}
+
+namespace {
+
+std::vector<std::shared_ptr<RegistryCore>> AllRegistries(HeapState& state) {
+  MutexLock lock(state.registries_mutex);
+  return state.registries;
+}
+
+}  // namespace
+
+std::size_t HeapImpl::DeliverAllQueued() {
+  std::size_t ran = 0;
+  for (const auto& core : AllRegistries(state_)) ran += core->Cleanup(SIZE_MAX);
+  return ran;
+}
+
+void HeapImpl::DropAllRecords() {
+  {
+    MutexLock lock(state_.registries_mutex);
+    state_.shut_down = true;
+  }
+  for (const auto& core : AllRegistries(state_)) core->DropAll();
+}
+
+std::size_t HeapImpl::Shutdown(ShutdownPolicy policy) {
+  if (&CurrentImpl().state != &state_) {
+    Fail("Heap::Shutdown on a thread that is attached to another heap");
+  }
+  if (policy == ShutdownPolicy::kDeliverAll) {
+    // Release: pairs with the cycle's exchange.
+    condemn_requested_.store(true, std::memory_order_release);
+    Collect(StackState::kMayHoldPointers);
+  }
+  std::size_t ran = 0;
+  if (policy != ShutdownPolicy::kDrop) ran = DeliverAllQueued();
+  DropAllRecords();
+  return ran;
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,71 @@
+// When to start the next cycle: arithmetic only.
+//
+// After a cycle the heap's goal is live * growth_factor, at least initial_heap_bytes. A cycle takes
+// a while, during which mutators allocate; it is started that much before the goal, by what was
+// allocated during the last cycles' marking (their decaying maximum, and a margin). Mutators that
+// reach the goal all the same help to mark.
+
+#ifndef ELEGY_SRC_COLLECTOR_PACER_H_
+#define ELEGY_SRC_COLLECTOR_PACER_H_
+
+#include <algorithm>
+#include <cstdint>
+
+namespace elegy::internal {
+
+class Pacer {
+ public:
+  struct Plan {
+    std::int64_t budget;   // may be allocated until the next cycle starts
+    std::int64_t reserve;  // and then until the goal is reached
+  };
+
+  Pacer(std::uint64_t initial_bytes, double growth_factor, std::uint64_t max_bytes)
+      : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
+
+  Plan First() const { return Divide(static_cast<std::int64_t>(std::min(initial_, max_))); }
+
+  struct Outcome {
+    std::uint64_t live;            // found alive, with the external bytes that it keeps
+    std::uint64_t pending;         // external bytes of the dead, until their callbacks have run
+    std::uint64_t during_marking;  // allocated while the cycle marked
+    std::uint64_t since_flip;      // allocated since, not counted in live
+    std::uint64_t within_limit;    // can be allocated until max_heap_bytes, as fragmented as it is
+  };
+
+  // What is pending now will be given back to the budget, so it is taken from it first.
+  Plan After(const Outcome& outcome) {
+    expected_ = std::max<double>(static_cast<double>(outcome.during_marking), expected_ * kDecay);
+    const auto live = static_cast<double>(outcome.live);
+    const double goal = std::max(live * growth_, static_cast<double>(initial_));
+    const double spent = static_cast<double>(outcome.pending + outcome.since_flip);
+    const double room =
+        std::min(goal - live - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
+    // However little room there is: without progress between cycles there is none at all.
+    const double least = std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
+    return Divide(static_cast<std::int64_t>(std::max(room, least)));
+  }
+
+ private:
+  static constexpr double kDecay = 0.7;
+  static constexpr double kMargin = 1.25;
+  static constexpr double kMostReserve = 0.75;  // of the room
+  static constexpr double kMostOfLimit = 0.9;
+  static constexpr std::uint64_t kLeastRoom = 1 << 20;
+  static constexpr double kLeastShare = 1.0 / 16;
+
+  Plan Divide(std::int64_t room) const {
+    const auto reserve = static_cast<std::int64_t>(
+        std::min(expected_ * kMargin, static_cast<double>(room) * kMostReserve));
+    return {room - reserve, reserve};
+  }
+
+  const std::uint64_t initial_;
+  const double growth_;
+  const std::uint64_t max_;
+  double expected_ = 0;
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_COLLECTOR_PACER_H_

@@ -1,0 +1,178 @@
+// The .heapsnapshot format: JSON with one flat array of nodes, one of edges, and one of strings.
+// A node has six numbers (type, name, id, self_size, edge_count, trace_node_id) and its edges stand
+// together, in the order of the nodes; an edge has three (type, name or index, the target's place
+// in the array of nodes). Node 0 is the root.
+
+#include "src/collector/snapshot.h"
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "elegy/internal/registry_core.h"
+#include "elegy/visitor.h"
+#include "src/collector/heap_walk.h"
+#include "src/mutator/handshake.h"
+#include "src/mutator/mutator_impl.h"
+
+namespace elegy::internal {
+
+namespace {
+
+constexpr std::size_t kNodeFields = 6;
+
+// Types and edge types by their places in the lists of the "meta" part.
+enum NodeType { kSyntheticRoot = 0, kObject = 1, kArray = 2 };
+enum EdgeType { kElement = 0, kWeak = 1 };
+
+struct Edge {
+  EdgeType type;
+  const void* target;
+};
+
+struct Node {
+  const void* start;
+  std::string_view name;
+  std::size_t bytes;
+  NodeType type;
+  std::vector<Edge> edges;
+};
+
+class EdgeCollector final : public Visitor, public TableMarker {
+ public:
+  explicit EdgeCollector(const HeapState& state) : state_(state) {}
+
+  std::vector<Edge> Take() { return std::exchange(edges_, {}); }
+  void Add(EdgeType type, const void* target) {
+    if (target != nullptr) edges_.push_back({type, state_.Resolve(target).start});
+  }
+
+ private:
+  void OnSlot(const void*, void* target) override { Add(kElement, target); }
+  void OnWeakCell(const WeakCell& cell) override { Add(kWeak, cell.Target()); }
+  void OnTable(TracedTable& table) override { table.Mark(*this); }
+  Visitor& visitor() override { return *this; }
+  bool IsMarkedOrFile(void* key, TracedTable&) override {
+    Add(kWeak, key);
+    return true;
+  }
+
+  const HeapState& state_;
+  std::vector<Edge> edges_;
+};
+
+std::vector<Node> CollectNodes(HeapState& state) {
+  const HoldScope hold(state);
+  EdgeCollector edges(state);
+  std::vector<Node> nodes(1);
+  nodes[0] = {nullptr, "(roots)", 0, kSyntheticRoot, {}};
+  // Between cycles the last cycle's marks are the allocated bits.
+  ForEachObject(state, state.MarkBits(), [&](void* start, const BlockInfo& info) {
+    const TypeInfo& type = *info.Type();
+    if (type.trace != nullptr) type.trace(start, edges);
+    const std::size_t bytes = info.Stride() != 0
+                                  ? info.Stride()
+                                  : state.pool.SpanOf(state.pool.BlockOf(start)) * kBlockBytes;
+    nodes.push_back(
+        {start, type.name, bytes, type.trace_elements != nullptr ? kArray : kObject, edges.Take()});
+  });
+  state.roots->ForEach(/*strong=*/true,
+                       [&](const WeakCell& cell) { edges.Add(kElement, cell.Target()); });
+  for (const auto& [id, mutator] : state.mutators) {
+    for (const void* kept : mutator->kept) edges.Add(kElement, kept);
+  }
+  nodes[0].edges = edges.Take();
+  return nodes;
+}
+
+void WriteJsonString(std::ostream& out, std::string_view text) {
+  out << '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out << '\\';
+    out << c;
+  }
+  out << '"';
+}
+
+constexpr std::string_view kMeta =
+    R"({"node_fields":["type","name","id","self_size","edge_count","trace_node_id"],)"
+    R"("node_types":[["synthetic","object","array"],"string","number","number","number","number"],)"
+    R"("edge_fields":["type","name_or_index","to_node"],)"
+    R"("edge_types":[["element","weak"],"string_or_number","node"],)"
+    R"("trace_function_info_fields":[],"trace_node_fields":[],"sample_fields":[],)"
+    R"("location_fields":[]})";
+
+class SnapshotWriter {
+ public:
+  SnapshotWriter(const std::vector<Node>& nodes, std::ostream& out) : nodes_(nodes), out_(out) {
+    for (std::size_t i = 0; i < nodes.size(); i++) {
+      places_[nodes[i].start] = i;
+      names_.try_emplace(nodes[i].name, names_.size());
+    }
+  }
+
+  void Write() {
+    out_ << "{\"snapshot\":{\"meta\":" << kMeta << ",\"node_count\":" << nodes_.size()
+         << ",\"edge_count\":" << CountEdges() << ",\"trace_function_count\":0},\n\"nodes\":[";
+    for (std::size_t i = 0; i < nodes_.size(); i++) {
+      const Node& node = nodes_[i];
+      out_ << (i == 0 ? "" : ",\n") << node.type << ',' << names_.at(node.name) << ',' << 2 * i + 1
+           << ',' << node.bytes << ',' << CountEdgesOf(node) << ",0";
+    }
+    out_ << "],\n\"edges\":[";
+    bool first = true;
+    for (const Node& node : nodes_) {
+      std::size_t index = 0;
+      for (const Edge& edge : node.edges) {
+        const auto place = places_.find(edge.target);
+        if (place == places_.end()) continue;
+        out_ << (first ? "" : ",\n") << edge.type << ',' << index++ << ','
+             << place->second * kNodeFields;
+        first = false;
+      }
+    }
+    out_ << "],\n\"trace_function_infos\":[],\"trace_tree\":[],\"samples\":[],\"locations\":[],\n"
+            "\"strings\":[";
+    std::vector<std::string_view> strings(names_.size());
+    for (const auto& [name, number] : names_) strings[number] = name;
+    for (std::size_t i = 0; i < strings.size(); i++) {
+      if (i > 0) out_ << ",\n";
+      WriteJsonString(out_, strings[i]);
+    }
+    out_ << "]}\n";
+  }
+
+ private:
+  // Targets that are still being constructed are not in the graph.
+  std::size_t CountEdgesOf(const Node& node) const {
+    std::size_t count = 0;
+    for (const Edge& edge : node.edges) count += places_.contains(edge.target) ? 1 : 0;
+    return count;
+  }
+  std::size_t CountEdges() const {
+    std::size_t count = 0;
+    for (const Node& node : nodes_) count += CountEdgesOf(node);
+    return count;
+  }
+
+  const std::vector<Node>& nodes_;
+  std::ostream& out_;
+  absl::flat_hash_map<const void*, std::size_t> places_;
+  absl::flat_hash_map<std::string_view, std::size_t> names_;
+};
+
+}  // namespace
+
+absl::Status WriteSnapshot(HeapImpl& heap, std::ostream& out) {
+  std::vector<Node> nodes;
+  heap.RunAfterCycle([&] { nodes = CollectNodes(heap.state()); });
+  SnapshotWriter(nodes, out).Write();
+  out.flush();
+  return out ? absl::OkStatus() : absl::InternalError("elegy: writing the snapshot failed");
+}
+
+}  // namespace elegy::internal

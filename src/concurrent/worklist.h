@@ -1,0 +1,145 @@
+// The grey objects: segments of addresses, filled privately and handed over whole.
+//
+// Overview. A Segment belongs to one thread until it is published to the Worklist; from then on to
+// whoever takes it. Nothing in a segment is shared before Publish, and Publish happens before the
+// Take that returns it (both hold the list's lock). A marker that finds nothing to take sleeps.
+//
+// End of marking. Markers that have no work register as idle. Drained() is true when the list is
+// empty and every marker is idle: then no marker holds a segment. Mutators may hold private
+// segments still (barrier buffers); those are handed over in a termination round (see
+// src/collector/cycle.cc). `published` only grows: a round during which it did not grow, and after
+// which the list is empty, saw no new grey object.
+//
+// An entry is the address of an object or of its inside, without its low bits (Untagged in
+// elegy/visitor.h), or an object's start with kMarkedTag.
+
+#ifndef ELEGY_SRC_CONCURRENT_WORKLIST_H_
+#define ELEGY_SRC_CONCURRENT_WORKLIST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "elegy/internal/mutex.h"
+
+namespace elegy::internal {
+
+// Set in an entry whose object has been marked by who pushed it, and only has to be traced.
+inline constexpr std::uintptr_t kMarkedTag = 1;
+
+struct Segment {
+  static constexpr std::size_t kCapacity = 510;
+
+  bool Full() const { return size == kCapacity; }
+  bool Empty() const { return size == 0; }
+  void Push(void* entry) { entries[size++] = entry; }
+
+  std::size_t size = 0;
+  void* entries[kCapacity];
+};
+
+// A part of a large array of slots that is still to be traced.
+struct ArrayPart {
+  void* array;
+  std::size_t begin;
+};
+
+class Worklist {
+ public:
+  // Hands a segment over; an empty one is freed instead.
+  void Publish(std::unique_ptr<Segment> segment) {
+    if (segment == nullptr || segment->Empty()) return;
+    {
+      MutexLock lock(mutex_);
+      segments_.push_back(std::move(segment));
+      published_++;
+    }
+    wake_.NotifyOne();
+  }
+
+  void PublishPart(ArrayPart part) {
+    {
+      MutexLock lock(mutex_);
+      parts_.push_back(part);
+      published_++;
+    }
+    wake_.NotifyOne();
+  }
+
+  // What a taker got: a segment, or a part of an array, or neither.
+  struct Work {
+    std::unique_ptr<Segment> segment;
+    ArrayPart part = {nullptr, 0};
+    explicit operator bool() const { return segment != nullptr || part.array != nullptr; }
+  };
+
+  Work TryTake() {
+    MutexLock lock(mutex_);
+    return TakeLocked();
+  }
+
+  // The calls of `markers` threads that drain together: returns work, or nothing once all of them
+  // are in here with nothing left to take.
+  Work TakeOrFinish(int markers) {
+    MutexLock lock(mutex_);
+    const std::uint64_t drain = drains_;
+    idle_++;
+    while (true) {
+      if (drains_ != drain) return {};
+      if (Work work = TakeLocked()) {
+        idle_--;
+        return work;
+      }
+      if (idle_ == markers) {
+        idle_ = 0;
+        drains_++;
+        wake_.NotifyAll();
+        return {};
+      }
+      wake_.Wait(mutex_);
+    }
+  }
+
+  bool Empty() {
+    MutexLock lock(mutex_);
+    return segments_.empty() && parts_.empty();
+  }
+
+  // Whether some marker of a drain sleeps for want of work.
+  bool HasIdleMarkers() {
+    MutexLock lock(mutex_);
+    return idle_ > 0;
+  }
+
+  std::uint64_t Published() {
+    MutexLock lock(mutex_);
+    return published_;
+  }
+
+ private:
+  Work TakeLocked() ELEGY_REQUIRES(mutex_) {
+    Work work;
+    if (!segments_.empty()) {
+      work.segment = std::move(segments_.back());
+      segments_.pop_back();
+    } else if (!parts_.empty()) {
+      work.part = parts_.back();
+      parts_.pop_back();
+    }
+    return work;
+  }
+
+  Mutex mutex_;
+  Condition wake_;
+  std::vector<std::unique_ptr<Segment>> segments_ ELEGY_GUARDED_BY(mutex_);
+  std::vector<ArrayPart> parts_ ELEGY_GUARDED_BY(mutex_);
+  std::uint64_t published_ ELEGY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t drains_ ELEGY_GUARDED_BY(mutex_) = 0;
+  int idle_ ELEGY_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_CONCURRENT_WORKLIST_H_

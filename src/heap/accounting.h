@@ -1,0 +1,67 @@
+// What the heap takes and how much may be allocated until the next cycle.
+//
+// `budget` is what may still be allocated (or told as external) until a cycle should start; it goes
+// below zero while that cycle runs. At minus `reserve` the heap has reached its goal: from there on
+// mutators help to mark. The pacer sets both at the end of a cycle.
+
+#ifndef ELEGY_SRC_HEAP_ACCOUNTING_H_
+#define ELEGY_SRC_HEAP_ACCOUNTING_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "src/heap/histogram.h"
+
+namespace elegy::internal {
+
+// All orderings are relaxed: sums that nothing else hangs on.
+class Accounting {
+ public:
+  // Adds to what counts towards max_heap_bytes, if there is room.
+  bool TryTake(std::size_t bytes, std::size_t max_bytes) {
+    std::size_t used = taken_.load(std::memory_order_relaxed);  // as above
+    do {
+      if (bytes > max_bytes || used > max_bytes - bytes) return false;
+    } while (!taken_.compare_exchange_weak(used, used + bytes,
+                                           std::memory_order_relaxed));  // as above
+    return true;
+  }
+  void Give(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
+  std::size_t Taken() const { return taken_.load(std::memory_order_relaxed); }          // as above
+
+  // Returns what is left of the budget.
+  std::int64_t Spend(std::int64_t bytes) {
+    return budget_.fetch_sub(bytes, std::memory_order_relaxed) - bytes;  // as above
+  }
+  std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
+  void SetBudget(std::int64_t budget, std::int64_t reserve) {
+    budget_.store(budget, std::memory_order_relaxed);    // as above
+    reserve_.store(reserve, std::memory_order_relaxed);  // as above
+  }
+  bool BeyondGoal() const {
+    return Budget() < -reserve_.load(std::memory_order_relaxed);  // as above
+  }
+
+  void AdjustExternal(std::int64_t delta) {
+    external_.fetch_add(delta, std::memory_order_relaxed);  // as above
+  }
+  std::uint64_t External() const {
+    const std::int64_t bytes = external_.load(std::memory_order_relaxed);  // as above
+    return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+  }
+
+  Counter allocated;
+  // External bytes of targets that have died and whose callbacks are still to run.
+  Counter pending_external;
+
+ private:
+  std::atomic<std::size_t> taken_{0};
+  std::atomic<std::int64_t> budget_{0};
+  std::atomic<std::int64_t> reserve_{0};
+  std::atomic<std::int64_t> external_{0};
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_HEAP_ACCOUNTING_H_

@@ -1,0 +1,202 @@
+#include "src/heap/block_pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "src/base/check.h"
+#include "src/platform/platform.h"
+
+namespace elegy::internal {
+
+namespace {
+
+constexpr std::size_t kBitsBytesPerBlock = kWordsPerBlock * sizeof(std::uint64_t);
+constexpr std::size_t kTableBytesPerBlock = sizeof(BlockInfo) + 2 * kBitsBytesPerBlock;
+
+// A free run shorter than this keeps its memory: giving it back would cost more system calls than
+// it is worth.
+constexpr std::size_t kLeastDiscard = 4;
+// And a longer one is given back in parts, so that allocation can have the rest.
+constexpr std::size_t kMostDiscard = 1024;
+
+constexpr std::size_t kPage = 4096;
+
+}  // namespace
+
+// Side tables are reserved whole beside the range. They are committed at once: pages that are never
+// touched take no memory.
+BlockPool::BlockPool(std::size_t bytes) {
+  block_count_ = RoundUp(bytes, kChunkBytes) / kBlockBytes;
+  void* const range = platform::Reserve(block_count_ * kBlockBytes, kChunkBytes);
+  if (range == nullptr) throw std::bad_alloc();
+  base_ = reinterpret_cast<std::uintptr_t>(range);
+  table_bytes_ = RoundUp(block_count_ * kTableBytesPerBlock, kPage);
+  tables_ = platform::Reserve(table_bytes_, kPage);
+  if (tables_ == nullptr) {
+    platform::Release(range, block_count_ * kBlockBytes);
+    throw std::bad_alloc();
+  }
+  char* cursor = static_cast<char*>(tables_);
+  for (ObjectBits& bits : bits_) {
+    bits = ObjectBits(reinterpret_cast<std::atomic<std::uint64_t>*>(cursor));
+    cursor += block_count_ * kBitsBytesPerBlock;
+  }
+  infos_ = reinterpret_cast<BlockInfo*>(cursor);
+}
+
+BlockPool::~BlockPool() {
+  platform::Release(tables_, table_bytes_);
+  platform::Release(reinterpret_cast<void*>(base_), block_count_ * kBlockBytes);
+}
+
+void BlockPool::SetFree(std::size_t block, std::size_t count, bool value) {
+  for (std::size_t i = block; i < block + count; i++) {
+    const std::uint64_t mask = std::uint64_t{1} << (i % 64);
+    if (value) {
+      free_[i / 64] |= mask;
+    } else {
+      free_[i / 64] &= ~mask;
+      if ((discarded_[i / 64] & mask) != 0) {
+        discarded_[i / 64] &= ~mask;
+        discarded_count_--;
+      }
+    }
+  }
+  free_count_ = value ? free_count_ + count : free_count_ - count;
+  if (value) first_free_word_ = std::min(first_free_word_, block / 64);
+}
+
+std::size_t BlockPool::FindOne() {
+  while (first_free_word_ < free_.size() && free_[first_free_word_] == 0) first_free_word_++;
+  if (first_free_word_ == free_.size()) return kNoBlock;
+  return first_free_word_ * 64 +
+         static_cast<std::size_t>(std::countr_zero(free_[first_free_word_]));
+}
+
+std::size_t BlockPool::FindRun(std::size_t count) {
+  if (free_count_ < count) return kNoBlock;
+  std::size_t length = 0;
+  for (std::size_t block = first_free_word_ * 64; block < free_.size() * 64; block++) {
+    if (length == 0 && block % 64 == 0 && free_[block / 64] == 0) {
+      block += 63;
+      continue;
+    }
+    length = IsFree(block) ? length + 1 : 0;
+    if (length == count) return block + 1 - count;
+  }
+  return kNoBlock;
+}
+
+namespace {
+
+// The pages that hold elements [begin, end) of a table.
+bool CommitPages(void* table, std::size_t begin, std::size_t end) {
+  const auto address = reinterpret_cast<std::uintptr_t>(table);
+  const std::uintptr_t first = (address + begin) / kPage * kPage;
+  const std::uintptr_t last = RoundUp(address + end, kPage);
+  return platform::Commit(reinterpret_cast<void*>(first), last - first);
+}
+
+}  // namespace
+
+bool BlockPool::CommitTables(std::size_t begin, std::size_t end) {
+  for (ObjectBits bits : bits_) {
+    if (!CommitPages(&bits.WordOf(0, 0), begin * kBitsBytesPerBlock, end * kBitsBytesPerBlock)) {
+      return false;
+    }
+  }
+  return CommitPages(infos_, begin * sizeof(BlockInfo), end * sizeof(BlockInfo));
+}
+
+bool BlockPool::Grow(std::size_t blocks) {
+  const std::size_t frontier = Frontier();
+  const std::size_t added = RoundUp(blocks, kBlocksPerChunk);
+  if (added > block_count_ - frontier) return false;
+  if (!CommitTables(frontier, frontier + added)) return false;
+  if (!platform::Commit(Address(frontier), added * kBlockBytes)) return false;
+  platform::PreferHugePages(Address(frontier), added * kBlockBytes);
+  free_.resize((frontier + added) / 64);
+  discarded_.resize(free_.size());
+  // Fresh memory reads zero and is not resident: as good as discarded.
+  SetFree(frontier, added, true);
+  for (std::size_t i = frontier; i < frontier + added; i++) {
+    discarded_[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
+  discarded_count_ += added;
+  // Release: pairs with Frontier.
+  frontier_.store(frontier + added, std::memory_order_release);
+  return true;
+}
+
+std::size_t BlockPool::Take(std::size_t count, bool zeroed) {
+  std::size_t block;
+  {
+    MutexLock lock(mutex_);
+    block = count == 1 ? FindOne() : FindRun(count);
+    if (block == kNoBlock) {
+      if (!Grow(count)) return kNoBlock;
+      block = count == 1 ? FindOne() : FindRun(count);
+      ELEGY_CHECK(block != kNoBlock);
+    }
+    SetFree(block, count, false);
+  }
+  if (zeroed) platform::Discard(Address(block), count * kBlockBytes);
+  return block;
+}
+
+void BlockPool::Give(std::size_t block, std::size_t count) {
+  MutexLock lock(mutex_);
+  SetFree(block, count, true);
+}
+
+std::size_t BlockPool::SpanOf(std::size_t head) const {
+  std::size_t count = 1;
+  while (head + count < Frontier() && Info(head + count).Kind() == BlockKind::kLargeRest) count++;
+  return count;
+}
+
+std::size_t BlockPool::NextResidentRun(std::size_t below, std::size_t keep, std::size_t& count) {
+  if (free_count_ - discarded_count_ <= keep) return kNoBlock;
+  std::size_t block = std::min(below, free_.size() * 64);
+  while (block > 0) {
+    const std::size_t end = block;
+    bool resident = false;
+    while (block > 0 && IsFree(block - 1) && end - block < kMostDiscard) {
+      block--;
+      resident = resident || (discarded_[block / 64] >> (block % 64) & 1) == 0;
+    }
+    if (resident && end - block >= kLeastDiscard) {
+      count = end - block;
+      return block;
+    }
+    if (block == end) block--;
+  }
+  return kNoBlock;
+}
+
+// From the top, because low blocks are taken first. A run is taken out of the pool while the system
+// works on it, so that no allocation waits for that.
+std::size_t BlockPool::TrimTo(std::size_t bytes) {
+  std::size_t given_back = 0;
+  std::size_t below = SIZE_MAX;
+  while (true) {
+    std::size_t count = 0;
+    {
+      MutexLock lock(mutex_);
+      below = NextResidentRun(below, bytes / kBlockBytes, count);
+      if (below == kNoBlock) return given_back;
+      SetFree(below, count, false);
+    }
+    platform::Discard(Address(below), count * kBlockBytes);
+    MutexLock lock(mutex_);
+    SetFree(below, count, true);
+    for (std::size_t i = below; i < below + count; i++) {
+      discarded_[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+    discarded_count_ += count;
+    given_back += count * kBlockBytes;
+  }
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,80 @@
+// How a mutator asks for a collection without calling the collector, and waits for one.
+
+#ifndef ELEGY_SRC_HEAP_COLLECTION_REQUEST_H_
+#define ELEGY_SRC_HEAP_COLLECTION_REQUEST_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "elegy/internal/mutex.h"
+
+namespace elegy::internal {
+
+// Cycles are numbered from 1. Thread-safe.
+class CollectionRequest {
+ public:
+  // Asks for a cycle that begins after this call; returns its number.
+  std::uint64_t Ask() {
+    MutexLock lock(mutex_);
+    wanted_ = std::max(wanted_, started_ + 1);
+    wake_.NotifyOne();
+    return started_ + 1;
+  }
+
+  // Asks for a cycle unless one is running or asked for: what a spent budget does.
+  void AskIfIdle() {
+    if (busy_.exchange(true, std::memory_order_relaxed)) return;  // only spares the lock
+    MutexLock lock(mutex_);
+    if (started_ != finished_) return;
+    wanted_ = std::max(wanted_, started_ + 1);
+    wake_.NotifyOne();
+  }
+
+  // Returns once that cycle has finished.
+  void WaitFor(std::uint64_t cycle) {
+    MutexLock lock(mutex_);
+    while (finished_ < cycle) done_.Wait(mutex_);
+  }
+
+  // The newest cycle that has begun; 0: none.
+  std::uint64_t Started() {
+    MutexLock lock(mutex_);
+    return started_;
+  }
+
+  // For the collector's thread: sleeps until a cycle is wanted and returns its number, or 0 once
+  // Stop has been called.
+  std::uint64_t AwaitWork() {
+    MutexLock lock(mutex_);
+    while (!stopped_ && wanted_ <= started_) wake_.Wait(mutex_);
+    if (stopped_) return 0;
+    busy_.store(true, std::memory_order_relaxed);  // only spares the lock
+    return ++started_;
+  }
+  void Finish() {
+    MutexLock lock(mutex_);
+    finished_ = started_;
+    busy_.store(false, std::memory_order_relaxed);  // only spares the lock
+    done_.NotifyAll();
+  }
+  void Stop() {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    wake_.NotifyOne();
+  }
+
+ private:
+  Mutex mutex_;
+  Condition wake_;
+  Condition done_;
+  std::uint64_t wanted_ ELEGY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t started_ ELEGY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t finished_ ELEGY_GUARDED_BY(mutex_) = 0;
+  bool stopped_ ELEGY_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_HEAP_COLLECTION_REQUEST_H_

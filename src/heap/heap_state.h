@@ -1,0 +1,139 @@
+// What the collector and the mutators of one heap share.
+
+#ifndef ELEGY_SRC_HEAP_HEAP_STATE_H_
+#define ELEGY_SRC_HEAP_HEAP_STATE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "elegy/heap.h"
+#include "elegy/internal/mutator_core.h"
+#include "elegy/internal/mutex.h"
+#include "src/concurrent/worklist.h"
+#include "src/heap/accounting.h"
+#include "src/heap/block_pool.h"
+#include "src/heap/collection_request.h"
+#include "src/heap/histogram.h"
+#include "src/heap/object_ref.h"
+#include "src/heap/root_table.h"
+#include "src/heap/space.h"
+
+namespace elegy::internal {
+
+class MutatorImpl;
+class RegistryCore;
+class TracedTable;
+class WeakCell;
+struct MarkingState;
+
+// The handshakes, by their bits in MutatorCore::control.
+enum class Handshake : std::uint32_t {
+  kNone = 0,
+  kBarrierOn = 1,
+  kScanStack = 2,
+  kRound = 3,
+  kQuiesce = 4,
+  kHold = 5,  // stand still until released: for the verifier and for snapshots
+};
+
+struct RecordCounters {
+  Counter registered, queued, delivered, cancelled, dropped;
+};
+
+struct HeapState : HeapCore {
+  // Complete options: no zero stands for a default any more.
+  HeapState(const HeapOptions& complete_options, std::size_t reserve_bytes)
+      : options(complete_options), pool(reserve_bytes), roots(new RootTable(*this)) {
+    base = pool.Base();
+    reserved_bytes = pool.ReservedBytes();
+  }
+  HeapState(const HeapState&) = delete;
+  HeapState& operator=(const HeapState&) = delete;
+  ~HeapState() { RootTable::Detach(roots); }
+
+  // The object that a pointer names; `address` must lie in a used block.
+  ObjectRef Resolve(const void* address) const { return ObjectRef::Of(pool, address); }
+  bool IsMarked(const void* object) const {
+    const ObjectRef ref = Resolve(object);
+    return MarkBits().Test(ref.block, ref.index);
+  }
+
+  // Native memory kept by objects; may ask for a cycle.
+  void AdjustExternal(std::int64_t delta) {
+    accounting.AdjustExternal(delta);
+    if (accounting.Spend(delta) <= 0) request.AskIfIdle();
+  }
+
+  // Which of the two bitmaps holds this cycle's marks. Written by the collector before the phase
+  // becomes Marking. Relaxed: read by mutators only after they have seen that phase, or in answers
+  // to handshakes of the cycle.
+  std::uint32_t MarkWhich() const { return mark_which.load(std::memory_order_relaxed); }
+  void SwapBitmaps() { mark_which.store(1 - MarkWhich(), std::memory_order_relaxed); }  // as above
+  ObjectBits MarkBits() const { return pool.Bits(MarkWhich()); }
+
+  const HeapOptions options;
+  BlockPool pool;
+  SpaceTable spaces;
+  std::atomic<std::uint32_t> mark_which{0};
+
+  Mutex large_mutex;
+  std::vector<std::uint32_t> large_heads ELEGY_GUARDED_BY(large_mutex);
+
+  Worklist worklist;
+  MarkingState* marking = nullptr;  // the collector's; set before there are mutators
+  RootTable* const roots;
+  Accounting accounting;
+  CollectionRequest request;
+
+  // Mutators and handshakes (src/mutator/handshake.h).
+  Mutex mutators_mutex;
+  absl::flat_hash_map<std::uint64_t, MutatorImpl*> mutators ELEGY_GUARDED_BY(mutators_mutex);
+  Handshake newest ELEGY_GUARDED_BY(mutators_mutex) = Handshake::kNone;
+  std::uint32_t cycle ELEGY_GUARDED_BY(mutators_mutex) = 0;
+  std::atomic<std::uint32_t> outstanding{0};
+  std::atomic<std::uint32_t> held{0};
+  std::atomic<bool> round_dirty{false};
+  Mutex candidates_mutex;
+  std::vector<std::vector<void*>> candidates ELEGY_GUARDED_BY(candidates_mutex);
+
+  // Blocks of the last cycle that are still to be swept; the collector sleeps until it is zero.
+  std::atomic<std::uint32_t> unswept{0};
+  // Of the sweep that runs, or of the last.
+  Counter swept_live_bytes, swept_reusable_bytes;
+
+  // Registries. The first list holds all of them; the second those with records for any mutator.
+  Mutex registries_mutex;
+  std::vector<std::shared_ptr<RegistryCore>> registries ELEGY_GUARDED_BY(registries_mutex);
+  bool shut_down ELEGY_GUARDED_BY(registries_mutex) = false;
+  Mutex ready_mutex;
+  std::vector<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
+  RecordCounters records;
+
+  // The objects that Shutdown(kDeliverAll) declares dead at the next flip; set before that cycle,
+  // constant during it. Null at all other times.
+  std::atomic<const absl::flat_hash_set<const void*>*> condemned{nullptr};
+
+  // Weak cells and tables that clearing has to visit although the marker has not met them.
+  Mutex noted_mutex;
+  std::vector<WeakCell*> noted_cells ELEGY_GUARDED_BY(noted_mutex);
+  std::vector<TracedTable*> noted_tables ELEGY_GUARDED_BY(noted_mutex);
+
+  // Figures.
+  std::array<Histogram, 4> handshake_delays;
+  std::array<AtomicMax, 4> handshake_latency_max;
+  AtomicMax stall_max;
+  AtomicMax cycle_delay_max;
+  Counter cells_cleared;
+};
+
+inline HeapState& StateOf(MutatorCore& mutator) { return static_cast<HeapState&>(*mutator.heap); }
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_HEAP_HEAP_STATE_H_

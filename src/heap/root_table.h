@@ -1,0 +1,83 @@
+// The nodes behind Persistent and WeakPersistent.
+//
+// Strong nodes are roots: the marker reads them after handshake 2, while mutators run, so changing
+// one is a slot's store. An attached mutator of the heap does it behind its write barrier. Any
+// other thread answers no handshake; it does barrier and store together under this table's lock,
+// shades into `shaded_` instead of a buffer, and counts a resurrection in the phase word first, so
+// that it wins or loses against the flip. The collector passes through the lock once after turning
+// the barrier on (what handshake 1 is for mutators), and takes `shaded_` in every round after it
+// has read the number of resurrections.
+//
+// Weak nodes are weak cells; clearing visits them all.
+//
+// The table is shared between its heap and its nodes: the last of them deletes it. Detach nulls all
+// nodes at the heap's end.
+
+#ifndef ELEGY_SRC_HEAP_ROOT_TABLE_H_
+#define ELEGY_SRC_HEAP_ROOT_TABLE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "elegy/internal/mutator_core.h"
+#include "elegy/internal/mutex.h"
+#include "elegy/persistent.h"
+
+namespace elegy::internal {
+
+class RootTable {
+ public:
+  static constexpr std::size_t kChunkNodes = 256;
+
+  explicit RootTable(HeapCore& owner) : heap_(&owner) {}
+  RootTable(const RootTable&) = delete;
+  RootTable& operator=(const RootTable&) = delete;
+
+  // A node of this table that holds `target`. Throws std::bad_alloc.
+  RootNode* NewNode(void* target, bool strong);
+  // Frees a node. `shade`: the caller answers no handshakes, and the node is strong.
+  void FreeNode(RootNode* node, bool shade);
+  // A strong node's store by a thread that answers no handshakes.
+  void StoreShading(RootNode& node, void* target);
+  // The heap of a live table, or null after its end. Acquire: pairs with Detach.
+  HeapCore* heap() const { return heap_.load(std::memory_order_acquire); }
+
+  // For the collector.
+  void PassThrough();
+  std::vector<void*> TakeShaded();
+  // Calls f(cell) for every node, strong or weak, a chunk at a time under the lock.
+  template <class F>
+  void ForEach(bool strong, F&& f) {
+    for (std::size_t i = 0;; i++) {
+      MutexLock lock(mutex_);
+      const Nodes& nodes = strong ? strong_ : weak_;
+      if (i >= nodes.chunks.size()) return;
+      for (std::size_t k = 0; k < kChunkNodes; k++) f(nodes.chunks[i][k].cell);
+    }
+  }
+
+  // The heap's end: all nodes read null. Deletes the table once its last node has gone.
+  static void Detach(RootTable* table);
+
+ private:
+  struct Nodes {
+    std::vector<std::unique_ptr<RootNode[]>> chunks;
+    RootNode* free = nullptr;
+  };
+
+  ~RootTable() = default;
+  void ShadeLocked(void* target) ELEGY_REQUIRES(mutex_);
+
+  Mutex mutex_;
+  std::atomic<HeapCore*> heap_;
+  Nodes strong_ ELEGY_GUARDED_BY(mutex_);
+  Nodes weak_ ELEGY_GUARDED_BY(mutex_);
+  std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;
+  std::vector<void*> shaded_ ELEGY_GUARDED_BY(mutex_);
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_HEAP_ROOT_TABLE_H_

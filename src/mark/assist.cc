@@ -1,0 +1,19 @@
+#include "src/mark/assist.h"
+
+#include "src/mark/marker.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// About 20 to 50 microseconds of marking: four times what a block's worth of objects costs to mark.
+constexpr std::size_t kAssistObjects = 1024;
+
+}  // namespace
+
+void AssistMarking(HeapState& heap) {
+  Marker marker(heap, *heap.marking, Marker::Role::kAssistant);
+  marker.MarkSome(kAssistObjects);
+}
+
+}  // namespace elegy::internal

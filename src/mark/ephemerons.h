@@ -1,0 +1,84 @@
+// Pending ephemerons: entries of weak maps whose key was not marked when the marker came by.
+//
+// An entry is filed under its key and released when the key is marked: each is looked at twice at
+// most, so that resolving takes linear time however chains are ordered.
+//
+// The race: marker A finds a key unmarked and files the entry, while B marks the key and looks for
+// entries to release. A files under the shard's lock, after testing the mark once more by a
+// read-modify-write; B, after it has set the mark by a read-modify-write, looks whether the key's
+// block has ever held a weak key, and if so takes the lock. Of the two operations on the mark word
+// one comes first. If B's does, A finds the mark set and files nothing. If A's does, B's acquires
+// what A's released: the block's flag, set before the entry was inserted into its map, is seen; and
+// the lock orders A's filing before B's look-up, for A tested inside its critical section.
+//
+// Thread-safe.
+
+#ifndef ELEGY_SRC_MARK_EPHEMERONS_H_
+#define ELEGY_SRC_MARK_EPHEMERONS_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "elegy/internal/mutex.h"
+#include "elegy/internal/traced_table.h"
+#include "src/heap/object_bits.h"
+
+namespace elegy::internal {
+
+class PendingEphemerons {
+ public:
+  using Tables = absl::InlinedVector<TracedTable*, 1>;
+
+  // Files an entry of `table` under the key, an object's start, unless the key is marked: then
+  // returns false.
+  bool File(void* key, std::atomic<std::uint64_t>& mark_word, std::uint64_t mark_mask,
+            TracedTable& table) {
+    Shard& shard = ShardOf(key);
+    MutexLock lock(shard.mutex);
+    if (ObjectBits::TestOrdered(mark_word, mark_mask)) return false;
+    shard.pending[key].push_back(&table);
+    return true;
+  }
+
+  // Takes out what was filed under a key that has just been marked.
+  Tables Release(void* key) {
+    Shard& shard = ShardOf(key);
+    MutexLock lock(shard.mutex);
+    const auto found = shard.pending.find(key);
+    if (found == shard.pending.end()) return {};
+    Tables tables = std::move(found->second);
+    shard.pending.erase(found);
+    return tables;
+  }
+
+  // The cycle's end: the keys that were never marked are dead.
+  void Clear() {
+    for (Shard& shard : shards_) {
+      MutexLock lock(shard.mutex);
+      absl::flat_hash_map<void*, Tables>().swap(shard.pending);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kShards = 16;
+
+  struct Shard {
+    Mutex mutex;
+    absl::flat_hash_map<void*, Tables> pending ELEGY_GUARDED_BY(mutex);
+  };
+
+  Shard& ShardOf(const void* key) {
+    return shards_[(reinterpret_cast<std::uintptr_t>(key) >> 4) % kShards];
+  }
+
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_MARK_EPHEMERONS_H_

@@ -1,0 +1,333 @@
+#include "src/mutator/allocation.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <utility>
+
+#include "elegy/internal/allocate.h"
+#include "src/base/check.h"
+#include "src/heap/size_class.h"
+#include "src/mark/assist.h"
+#include "src/mutator/handshake.h"
+#include "src/platform/platform.h"
+#include "src/sweep/sweeper.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// A mutator tells the heap of its allocations in portions of this size, at least.
+constexpr std::ptrdiff_t kCountPortion = 64 << 10;
+
+// An allocation that finds no room waits for so many full cycles: the second collects what only the
+// first one's clearing and callbacks' records made garbage.
+constexpr int kMostCyclesForRoom = 2;
+// While little is alive, other mutators have taken what the cycles freed: many more are waited for.
+constexpr int kMostCyclesInCompetition = 32;
+
+struct CellRange {
+  std::size_t begin;
+  std::size_t end;
+};
+
+// The cells of a run that hold no object yet.
+CellRange Remaining(const OwnedBlock& owned, const AllocationRun& run, const BlockPool& pool) {
+  const std::size_t stride = owned.space->Stride();
+  const char* const start = pool.Address(owned.block);
+  return {static_cast<std::size_t>(run.cursor - start) / stride,
+          static_cast<std::size_t>(run.limit - start) / stride};
+}
+
+// Gives up the rest of a space's run and its block.
+void GiveUpBlock(MutatorImpl& mutator, std::size_t number, bool to_others) {
+  OwnedBlock& owned = mutator.owned[number];
+  AllocationRun& run = mutator.run_table[number];
+  if (owned.block == BlockPool::kNoBlock) return;
+  const CellRange rest = Remaining(owned, run, mutator.state.pool);
+  if (rest.begin < rest.end) {
+    mutator.AllocatedBits().ClearRange(owned.block, rest.begin, rest.end);
+    if (mutator.black) mutator.state.MarkBits().ClearRange(owned.block, rest.begin, rest.end);
+    mutator.uncounted_bytes -=
+        static_cast<std::ptrdiff_t>((rest.end - rest.begin) * owned.space->Stride());
+  }
+  if (to_others) owned.space->AddAvailable(owned.block);
+  owned.block = BlockPool::kNoBlock;
+  run = {};
+}
+
+void GiveUpAll(MutatorImpl& mutator, bool to_others) {
+  for (std::size_t i = 0; i < mutator.owned.size(); i++) GiveUpBlock(mutator, i, to_others);
+}
+
+// Tells the heap what has been allocated; may ask for a cycle.
+void CountAllocations(MutatorImpl& mutator) {
+  HeapState& state = mutator.state;
+  const std::int64_t bytes = std::exchange(mutator.uncounted_bytes, 0);
+  state.accounting.allocated.Add(static_cast<std::uint64_t>(bytes));
+  if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
+}
+
+// Claims the owned block's next free run. False if there is none.
+bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
+  OwnedBlock& owned = mutator.owned[number];
+  if (owned.block == BlockPool::kNoBlock) return false;
+  HeapState& state = mutator.state;
+  const std::size_t capacity = state.pool.Info(owned.block).Capacity();
+  const ObjectBits bits = mutator.AllocatedBits();
+  std::size_t begin = owned.next_index;
+  while (begin < capacity) {
+    const std::uint64_t free = ~bits.Word(owned.block, begin / 64) >> (begin % 64);
+    if (free != 0) {
+      begin += static_cast<std::size_t>(std::countr_zero(free));
+      break;
+    }
+    begin = (begin / 64 + 1) * 64;
+  }
+  if (begin >= capacity) return false;
+  std::size_t end = begin;
+  while (end < capacity) {
+    const std::uint64_t used = bits.Word(owned.block, end / 64) >> (end % 64);
+    if (used != 0) {
+      end += static_cast<std::size_t>(std::countr_zero(used));
+      break;
+    }
+    end = (end / 64 + 1) * 64;
+  }
+  end = std::min(end, capacity);
+  bits.SetRange(owned.block, begin, end);
+  if (mutator.black) state.MarkBits().SetRange(owned.block, begin, end);
+  owned.next_index = end + 1;
+  const std::size_t stride = owned.space->Stride();
+  char* const start = state.pool.Address(owned.block);
+  mutator.run_table[number] = {start + begin * stride, start + end * stride};
+  mutator.uncounted_bytes += static_cast<std::ptrdiff_t>((end - begin) * stride);
+  return true;
+}
+
+// Past the heap's goal: helps to mark, a bounded part at a time, or lets the collector have the
+// core where there is nothing to help with. What is marked here counts as shaded by this mutator.
+void Assist(MutatorImpl& mutator) {
+  HeapState& state = mutator.state;
+  if (!state.accounting.BeyondGoal()) return;
+  if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kMarking || !mutator.scanned) {
+    return platform::YieldThread();
+  }
+  const std::uint64_t begin = platform::NowNs();
+  mutator.dirty = true;
+  AssistMarking(state);
+  state.stall_max.Update(platform::NowNs() - begin);
+}
+
+// Whether there will be no room for so many bytes, after as many cycles as have been waited for.
+bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles) {
+  const std::size_t limit = state.options.max_heap_bytes;
+  if (bytes > limit || cycles >= kMostCyclesInCompetition) return true;
+  if (cycles < kMostCyclesForRoom) return false;
+  return bytes > limit / 2 || state.swept_live_bytes.Get() + bytes > limit / 4 * 3;
+}
+
+// At max_heap_bytes: waits for a full cycle.
+void AwaitRoom(MutatorImpl& mutator) {
+  const std::uint64_t begin = platform::NowNs();
+  AwaitCycle(mutator, mutator.state.request.Ask(), StackState::kMayHoldPointers);
+  mutator.state.stall_max.Update(platform::NowNs() - begin);
+}
+
+void Own(MutatorImpl& mutator, std::size_t number, Space& space, std::size_t block) {
+  mutator.owned[number] = {&space, block, 0};
+}
+
+// A block with free cells: a swept one, or one swept now. Types with destructors are swept by the
+// collector alone, so that no allocation runs a destructor.
+std::size_t ReuseBlock(MutatorImpl& mutator, Space& space) {
+  HeapState& state = mutator.state;
+  const std::size_t block = space.TakeAvailable(state.pool, mutator.epoch);
+  if (block != BlockPool::kNoBlock || space.Type().destroy != nullptr) return block;
+  return SweepForAllocation(state, space, mutator.epoch);
+}
+
+// A fresh block, for whose bytes there is room.
+std::size_t FreshBlock(MutatorImpl& mutator, Space& space) {
+  HeapState& state = mutator.state;
+  std::size_t block = BlockPool::kNoBlock;
+  try {
+    block = state.pool.Take(1, false);
+    if (block == BlockPool::kNoBlock) throw std::bad_alloc();
+    // Described first: a sweep that finds the block in the list must know that it is new.
+    BlockInfo& info = state.pool.Info(block);
+    info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
+    space.AddBlock(block);
+    return block;
+  } catch (...) {
+    if (block != BlockPool::kNoBlock) {
+      state.pool.Info(block).SetFree();
+      state.pool.Give(block, 1);
+    }
+    state.accounting.Give(kBlockBytes);
+    throw;
+  }
+}
+
+// A block for a space. At the limit even one with few free cells will do; then cycles are waited
+// for; std::bad_alloc is thrown when a full cycle has made no room of any kind.
+void AcquireBlock(MutatorImpl& mutator, std::size_t number, Space& space) {
+  HeapState& state = mutator.state;
+  for (int cycles = 0;; cycles++) {
+    std::size_t block = ReuseBlock(mutator, space);
+    if (block == BlockPool::kNoBlock) {
+      Assist(mutator);
+      if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
+        block = FreshBlock(mutator, space);
+      } else {
+        block = space.TakeScarce(state.pool, mutator.epoch);
+      }
+    }
+    if (block != BlockPool::kNoBlock) return Own(mutator, number, space, block);
+    if (IsHopeless(state, kBlockBytes, cycles)) throw std::bad_alloc();
+    AwaitRoom(mutator);
+  }
+}
+
+// Room for this space in the mutator's tables.
+void EnsureTables(MutatorImpl& mutator, std::uint32_t number) {
+  if (number < mutator.run_table.size()) return;
+  const std::size_t size = std::max<std::size_t>(number + 1, mutator.run_table.size() * 2);
+  mutator.owned.resize(size);
+  mutator.run_table.resize(size);
+  mutator.runs = mutator.run_table.data();
+  mutator.run_count = static_cast<std::uint32_t>(size);
+}
+
+void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t number,
+                    std::uint32_t stride) {
+  EnsureTables(mutator, number);
+  while (true) {
+    AnswerIfAsked(mutator);
+    AllocationRun& run = mutator.run_table[number];
+    if (run.cursor != run.limit || ClaimRun(mutator, number)) {
+      char* const cell = run.cursor;
+      run.cursor += stride;
+      return cell;
+    }
+    if (mutator.uncounted_bytes >= kCountPortion) CountAllocations(mutator);
+    AcquireBlock(mutator, number, mutator.state.spaces.Get(number, type, stride));
+  }
+}
+
+// Blocks of its own for one object. Counted at once; swept by the collector alone.
+void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t bytes, bool zeroed) {
+  AnswerIfAsked(mutator);
+  HeapState& state = mutator.state;
+  Assist(mutator);
+  const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
+  TakeBytes(mutator, count * kBlockBytes);
+  std::size_t head = BlockPool::kNoBlock;
+  try {
+    head = state.pool.Take(count, zeroed);
+    if (head == BlockPool::kNoBlock) throw std::bad_alloc();
+    MutexLock lock(state.large_mutex);
+    state.large_heads.push_back(static_cast<std::uint32_t>(head));
+    // No safepoint from here on: the collector must find the head described.
+    for (std::size_t i = count; i > 1; i--) {
+      state.pool.Info(head + i - 1)
+          .Describe(BlockKind::kLargeRest, &type, 0, static_cast<std::uint32_t>(i - 1),
+                    mutator.epoch);
+    }
+    state.pool.Info(head).Describe(BlockKind::kLargeHead, &type, 0, 0, mutator.epoch);
+  } catch (...) {
+    if (head != BlockPool::kNoBlock) state.pool.Give(head, count);
+    state.accounting.Give(count * kBlockBytes);
+    throw;
+  }
+  mutator.AllocatedBits().SetRange(head, 0, 1);
+  if (mutator.black) state.MarkBits().SetRange(head, 0, 1);
+  mutator.uncounted_bytes += static_cast<std::ptrdiff_t>(count * kBlockBytes);
+  CountAllocations(mutator);
+  return state.pool.Address(head);
+}
+
+}  // namespace
+
+void BlackenRuns(MutatorImpl& mutator) {
+  const ObjectBits marks = mutator.state.MarkBits();
+  for (std::size_t i = 0; i < mutator.owned.size(); i++) {
+    const OwnedBlock& owned = mutator.owned[i];
+    if (owned.block == BlockPool::kNoBlock) continue;
+    const CellRange rest = Remaining(owned, mutator.run_table[i], mutator.state.pool);
+    marks.SetRange(owned.block, rest.begin, rest.end);
+  }
+  mutator.black = true;
+}
+
+void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
+  GiveUpAll(mutator, /*to_others=*/false);  // the sweep finds them
+  mutator.black = false;
+  mutator.epoch = epoch;
+  mutator.allocated_which = mutator.state.MarkWhich();
+}
+
+void GiveUpBlocks(MutatorImpl& mutator) {
+  GiveUpAll(mutator, /*to_others=*/true);
+  CountAllocations(mutator);
+}
+
+void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack) {
+  const StackState before = mutator.stack_state;
+  if (stack == StackState::kNoPointers) mutator.stack_state = stack;
+  EnterBlocked(mutator, __builtin_frame_address(0));
+  mutator.state.request.WaitFor(cycle);
+  LeaveBlocked(mutator);
+  mutator.stack_state = before;
+}
+
+void TakeBytes(MutatorImpl& mutator, std::size_t bytes) {
+  HeapState& state = mutator.state;
+  const std::size_t limit = state.options.max_heap_bytes;
+  for (int cycles = 0; !state.accounting.TryTake(bytes, limit); cycles++) {
+    if (IsHopeless(state, bytes, cycles)) throw std::bad_alloc();
+    AwaitRoom(mutator);
+  }
+}
+
+void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
+                     std::size_t alignment) {
+  ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
+  auto& mutator = static_cast<MutatorImpl&>(core);
+  const std::uint32_t number = AssignSpaces(type, /*is_array=*/false);
+  if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
+  return AllocateSmall(mutator, type, number, static_cast<std::uint32_t>(bytes));
+}
+
+void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
+                    std::size_t alignment, bool zeroed) {
+  auto& mutator = static_cast<MutatorImpl&>(core);
+  const std::uint32_t first = AssignSpaces(type, /*is_array=*/true);
+  if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, zeroed);
+  const std::size_t size_class = ArrayClassOf(bytes, alignment);
+  const auto number = first + static_cast<std::uint32_t>(size_class);
+  const std::uint32_t stride = kArraySizes[size_class];
+  void* cell;
+  if (number < mutator.run_count && mutator.runs[number].cursor != mutator.runs[number].limit) {
+    AllocationRun& run = mutator.runs[number];
+    cell = run.cursor;
+    run.cursor += stride;
+  } else {
+    cell = AllocateSmall(mutator, type, number, stride);
+  }
+  if (zeroed) __builtin_memset(cell, 0, bytes);
+  return cell;
+}
+
+// The cell's block may be one that is being swept: under construction since before handshake 2, and
+// marked then. So its bits go from both bitmaps, in the order that SweepBlock relies on.
+void AbandonCell(MutatorCore& core, void* object) {
+  HeapState& state = StateOf(core);
+  const ObjectRef ref = state.Resolve(object);
+  // Read once: a cycle that begins now swaps the two.
+  const std::uint32_t marks = state.MarkWhich();
+  state.pool.Bits(1 - marks).ClearRange(ref.block, ref.index, ref.index + 1);
+  state.pool.Bits(marks).ClearRange(ref.block, ref.index, ref.index + 1);
+}
+
+}  // namespace elegy::internal

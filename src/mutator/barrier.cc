@@ -1,0 +1,88 @@
+// The write barrier's slow path, and weak reads while a cycle runs.
+//
+// Both act on the phase word of the mutator's heap (see elegy/internal/slot.h and weak_cell.h for
+// the two protocols). Shading leaves the mark bit to the marker: it tests the bit, and pushes the
+// object to this mutator's buffer if it is clear. Until the next round's answer the buffer belongs
+// to this mutator; `dirty` makes that round count as not empty. A resurrection sets the bit at
+// once, so that a storm of reads of one target counts once, and pushes a tagged entry: marked, to
+// be traced.
+
+#include <utility>
+
+#include "elegy/internal/slot.h"
+#include "elegy/internal/weak_cell.h"
+#include "src/base/check.h"
+#include "src/heap/directory.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/mutator/weak_access.h"
+
+namespace elegy::internal {
+
+void FailNotAttached() {
+  Fail("this thread is not attached to a heap: it needs an elegy::Mutator");
+}
+
+namespace {
+
+// A slot outside this thread's heap: a local variable needs no barrier, a slot of a heap that the
+// thread is not attached to is a misuse.
+void CheckForeignSlot(const void* slot) {
+  if (t_mutator != nullptr && HeapCount() == 1) return;
+  if (FindHeap(slot) == nullptr) return;
+  if (t_mutator == nullptr) FailNotAttached();
+  Fail("a store to a slot of another heap than this thread's mutator is attached to");
+}
+
+}  // namespace
+
+void MutatorImpl::Push(void* entry) {
+  dirty = true;
+  if (buffer == nullptr) buffer = std::make_unique<Segment>();
+  buffer->Push(entry);
+  if (buffer->Full()) PublishBuffer();
+}
+
+void MutatorImpl::PublishBuffer() { state.worklist.Publish(std::move(buffer)); }
+
+void MutatorImpl::Shade(const void* object) {
+  if (object == nullptr || !state.Contains(object)) return;
+  if (!state.IsMarked(object)) Push(Untagged(const_cast<void*>(object)));
+}
+
+void WriteBarrier(const void* slot, const void* old_value, const void* new_value) {
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator == nullptr || !mutator->state.Contains(slot)) return CheckForeignSlot(slot);
+  if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) return;
+  mutator->Shade(old_value);
+  if (!mutator->scanned) mutator->Shade(new_value);
+}
+
+void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
+  auto& mutator = static_cast<MutatorImpl&>(core);
+  HeapState& state = mutator.state;
+  while (true) {
+    const std::uint64_t word = state.phase.Load();
+    void* const target = Target();
+    if (target == nullptr || PhaseWord::PhaseOf(word) == Phase::kIdle) return target;
+    const ObjectRef ref = state.Resolve(target);
+    const bool marked = state.MarkBits().Test(ref.block, ref.index);
+    if (PhaseWord::PhaseOf(word) == Phase::kWeakClosed) {
+      return marked && !IsCondemned(state, ref.start) ? target : nullptr;
+    }
+    if (marked) return target;
+    if (!state.phase.CountResurrection(word)) continue;
+    Resurrect(mutator, ref);
+    return target;
+  }
+}
+
+const void* WeakCell::PeekAfterFlip(MutatorCore& core) const {
+  const auto& state = StateOf(core);
+  const void* const target = Target();
+  if (target == nullptr) return nullptr;
+  const ObjectRef ref = state.Resolve(target);
+  const bool live = state.MarkBits().Test(ref.block, ref.index) && !IsCondemned(state, ref.start);
+  return live ? target : nullptr;
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,241 @@
+#include "src/mutator/handshake.h"
+
+#include <utility>
+
+#include "src/base/check.h"
+#include "src/mutator/allocation.h"
+#include "src/mutator/stack_scan.h"
+#include "src/platform/platform.h"
+
+namespace elegy::internal {
+
+namespace {
+
+constexpr std::uint32_t kRequestMask = MutatorCore::kRequestMask;
+constexpr std::uint32_t kBlocked = MutatorCore::kBlocked;
+constexpr std::uint32_t kServing = MutatorCore::kServing;
+constexpr std::uint32_t kWaiting = MutatorCore::kWaiting;
+
+// All changes of a control word. Acquire-release: see the head of the .h file.
+std::uint32_t SetBits(MutatorCore& mutator, std::uint32_t bits) {
+  return mutator.control.fetch_or(bits, std::memory_order_acq_rel);
+}
+std::uint32_t ClearBits(MutatorCore& mutator, std::uint32_t bits) {
+  return mutator.control.fetch_and(~bits, std::memory_order_acq_rel);  // as SetBits
+}
+bool Replace(MutatorCore& mutator, std::uint32_t& expected, std::uint32_t desired) {
+  return mutator.control.compare_exchange_strong(expected, desired,
+                                                 std::memory_order_acq_rel,   // as SetBits
+                                                 std::memory_order_acquire);  // as LoadControl
+}
+// Acquire: pairs with every change.
+std::uint32_t LoadControl(const MutatorCore& mutator) {
+  return mutator.control.load(std::memory_order_acquire);
+}
+
+// How many answers are still to come. Acquire-release: the collector, when it reads zero, has seen
+// what every mutator did before it answered.
+void CountAnswer(HeapState& state) {
+  if (state.outstanding.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    platform::Wake(state.outstanding);
+  }
+}
+void SetOutstanding(HeapState& state, std::uint32_t count) {
+  state.outstanding.store(count, std::memory_order_release);  // before the requests
+}
+void AwaitAnswers(HeapState& state) {
+  while (true) {
+    const std::uint32_t left = state.outstanding.load(std::memory_order_acquire);  // as CountAnswer
+    if (left == 0) return;
+    platform::Wait(state.outstanding, left);
+  }
+}
+
+void ClearRoundDirty(HeapState& state) {
+  state.round_dirty.store(false, std::memory_order_relaxed);  // posted with the request
+}
+
+// Acquire and release: what the collector did while it held is visible afterwards.
+bool IsHeld(const HeapState& state) { return state.held.load(std::memory_order_acquire) != 0; }
+void SetHeld(HeapState& state, bool held) {
+  state.held.store(held ? 1 : 0, std::memory_order_release);
+}
+
+void ScanRoots(MutatorImpl& mutator) {
+  HeapState& state = mutator.state;
+  std::vector<void*> candidates;
+  for (ConstructionNode* node = mutator.constructing; node != nullptr; node = node->outer) {
+    const ObjectRef ref = state.Resolve(node->object);
+    ObjectBits::TrySet(state.MarkBits().WordOf(ref.block, ref.index),
+                       ObjectBits::MaskOf(ref.index));
+    ScanWords(state, node->object, static_cast<const char*>(node->object) + node->bytes,
+              candidates);
+  }
+  candidates.insert(candidates.end(), mutator.kept.begin(), mutator.kept.end());
+  candidates.insert(candidates.end(), mutator.callback_roots.begin(), mutator.callback_roots.end());
+  if (state.options.conservative_stacks) ScanStack(mutator, candidates);
+  if (candidates.empty()) return;
+  MutexLock lock(state.candidates_mutex);
+  state.candidates.push_back(std::move(candidates));
+}
+
+// By the mutator, or by the collector in its place. Without memory for what is scanned or shaded
+// there is no going on: an unanswered request would hold up every later cycle.
+void Answer(MutatorImpl& mutator, Handshake kind) noexcept {
+  switch (kind) {
+    case Handshake::kNone:
+    case Handshake::kBarrierOn:
+    case Handshake::kHold:
+      return;
+    case Handshake::kScanStack:
+      BlackenRuns(mutator);
+      ScanRoots(mutator);
+      mutator.scanned = true;
+      return;
+    case Handshake::kRound:
+      mutator.PublishBuffer();
+      if (std::exchange(mutator.dirty, false)) SetRoundDirty(mutator.state);
+      return;
+    case Handshake::kQuiesce:
+      mutator.buffer.reset();
+      mutator.scanned = false;
+      mutator.dirty = false;
+      BeginEpoch(mutator, mutator.epoch + 1);
+      return;
+  }
+}
+
+void RecordDelay(HeapState& state, Handshake kind, std::uint64_t ns) {
+  if (kind == Handshake::kHold) return;
+  state.handshake_delays[static_cast<std::size_t>(kind) - 1].Add(ns);
+  state.cycle_delay_max.Update(ns);
+}
+
+void AnswerTimed(MutatorImpl& mutator, Handshake kind) {
+  const std::uint64_t begin = platform::NowNs();
+  Answer(mutator, kind);
+  RecordDelay(mutator.state, kind, platform::NowNs() - begin);
+}
+
+// Takes a blocked mutator's place, unless it has left. True if it is now held by the collector.
+bool BeginServing(MutatorImpl& mutator, Handshake kind) {
+  std::uint32_t control = LoadControl(mutator);
+  while (true) {
+    if ((control & kBlocked) == 0 || (control & kRequestMask) != static_cast<std::uint32_t>(kind)) {
+      return false;
+    }
+    if (Replace(mutator, control, control | kServing)) return true;
+  }
+}
+
+void EndServing(MutatorImpl& mutator, std::uint32_t answered) {
+  if ((ClearBits(mutator, kServing | kWaiting | answered) & kWaiting) != 0) {
+    platform::Wake(mutator.control);
+  }
+}
+
+// Asks all mutators. Returns those that were blocked at that moment.
+std::vector<MutatorImpl*> Post(HeapState& state, Handshake kind)
+    ELEGY_REQUIRES(state.mutators_mutex) {
+  std::vector<MutatorImpl*> blocked;
+  blocked.reserve(state.mutators.size());
+  SetOutstanding(state, static_cast<std::uint32_t>(state.mutators.size()));
+  for (const auto& [id, mutator] : state.mutators) {
+    if ((SetBits(*mutator, static_cast<std::uint32_t>(kind)) & kBlocked) != 0) {
+      blocked.push_back(mutator);
+    }
+  }
+  return blocked;
+}
+
+}  // namespace
+
+// Relaxed: the answer that follows, or the lock around a detach, publishes it.
+void SetRoundDirty(HeapState& state) { state.round_dirty.store(true, std::memory_order_relaxed); }
+
+void RunHandshake(HeapState& state, Handshake kind) {
+  const std::uint64_t begin = platform::NowNs();
+  {
+    MutexLock lock(state.mutators_mutex);
+    state.newest = kind;
+    if (kind == Handshake::kQuiesce) state.cycle++;
+    ClearRoundDirty(state);
+    for (MutatorImpl* mutator : Post(state, kind)) {
+      if (!BeginServing(*mutator, kind)) continue;
+      AnswerTimed(*mutator, kind);
+      EndServing(*mutator, kRequestMask);
+      CountAnswer(state);
+    }
+  }
+  AwaitAnswers(state);
+  state.handshake_latency_max[static_cast<std::size_t>(kind) - 1].Update(platform::NowNs() - begin);
+}
+
+HoldScope::HoldScope(HeapState& state) : state_(state) {
+  state.mutators_mutex.lock();
+  SetHeld(state, true);
+  for (MutatorImpl* mutator : Post(state, Handshake::kHold)) {
+    // Kept in service until the end, so that it cannot return.
+    if (BeginServing(*mutator, Handshake::kHold)) CountAnswer(state);
+  }
+  AwaitAnswers(state);
+}
+
+HoldScope::~HoldScope() {
+  for (const auto& [id, mutator] : state_.mutators) {
+    if ((LoadControl(*mutator) & kServing) != 0) EndServing(*mutator, kRequestMask);
+  }
+  SetHeld(state_, false);
+  platform::Wake(state_.held);
+  state_.mutators_mutex.unlock();
+}
+
+void AnswerIfAsked(MutatorImpl& mutator) {
+  const std::uint32_t request = LoadControl(mutator) & kRequestMask;
+  if (request == 0) return;
+  HeapState& state = mutator.state;
+  const auto kind = static_cast<Handshake>(request);
+  AnswerTimed(mutator, kind);
+  ClearBits(mutator, kRequestMask);
+  CountAnswer(state);
+  while (kind == Handshake::kHold && IsHeld(state)) platform::Wait(state.held, 1);
+}
+
+void EnterBlocked(MutatorImpl& mutator, const void* top) {
+  PublishStack(mutator, top);
+  std::uint32_t control = LoadControl(mutator);
+  while (true) {
+    ELEGY_DCHECK((control & kBlocked) == 0);
+    if ((control & kRequestMask) != 0) {
+      AnswerIfAsked(mutator);
+      control = LoadControl(mutator);
+    } else if (Replace(mutator, control, control | kBlocked)) {
+      return;
+    }
+  }
+}
+
+void LeaveBlocked(MutatorImpl& mutator) {
+  std::uint32_t control = LoadControl(mutator);
+  while (true) {
+    if ((control & kServing) == 0) {
+      if (Replace(mutator, control, control & ~kBlocked)) break;
+    } else if ((control & kWaiting) != 0 || Replace(mutator, control, control | kWaiting)) {
+      platform::Wait(mutator.control, control | kWaiting);
+      control = LoadControl(mutator);
+    }
+  }
+  AnswerIfAsked(mutator);
+}
+
+void AdoptNewestState(HeapState& state, MutatorImpl& mutator) {
+  mutator.epoch = state.cycle;
+  // The bitmap that marks were last swept into; from handshake 4 on this cycle's marks.
+  const bool marking = state.newest == Handshake::kBarrierOn ||
+                       state.newest == Handshake::kScanStack || state.newest == Handshake::kRound;
+  mutator.allocated_which = marking ? 1 - state.MarkWhich() : state.MarkWhich();
+  mutator.scanned = state.newest == Handshake::kScanStack || state.newest == Handshake::kRound;
+  mutator.black = mutator.scanned;
+}
+
+}  // namespace elegy::internal

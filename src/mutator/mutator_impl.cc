@@ -1,0 +1,65 @@
+// Attaching and detaching.
+
+#include "src/mutator/mutator_impl.h"
+
+#include <atomic>
+
+#include "src/base/check.h"
+#include "src/mutator/allocation.h"
+#include "src/mutator/handshake.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// Mutators are numbered from 1, in the upper bits of every turn's stamp.
+constexpr int kTurnBits = 40;
+
+std::uint64_t NextId() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);  // unique, nothing more
+}
+
+}  // namespace
+
+MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()) {
+  heap = &heap_state;
+  turn_stamp = id << kTurnBits;
+  static thread_local const void* const stack_base = platform::StackBase();
+  stack.base = stack_base;
+  MutexLock lock(state.mutators_mutex);
+  AdoptNewestState(state, *this);
+  state.mutators.emplace(id, this);
+  // A safepoint soon looks whether registries without a home have records ready.
+  control.store(kRecordsReady, std::memory_order_relaxed);  // published by the lock
+}
+
+// Blocked while it waits for the lock, so that whoever holds it need not wait for this thread.
+void MutatorImpl::Detach() {
+  ELEGY_CHECK(constructing == nullptr && blocking_depth == 0);
+  kept.clear();
+  stack_state = StackState::kNoPointers;
+  EnterBlocked(*this, __builtin_frame_address(0));
+  MutexLock lock(state.mutators_mutex);
+  // Requests to blocked mutators are answered under the lock: none is pending.
+  LeaveBlocked(*this);
+  PublishBuffer();
+  if (dirty) SetRoundDirty(state);
+  GiveUpBlocks(*this);
+  state.mutators.erase(id);
+  HandOverReady();
+}
+
+// Relaxed: the lists are looked at under their lock.
+void MutatorImpl::SetReadyBit() { control.fetch_or(kRecordsReady, std::memory_order_relaxed); }
+
+// What is ready for this mutator becomes any mutator's.
+void MutatorImpl::HandOverReady() {
+  MutexLock lock(state.ready_mutex);
+  if (ready.empty()) return;
+  state.ready_any.insert(state.ready_any.end(), ready.begin(), ready.end());
+  ready.clear();
+  for (const auto& [other_id, other] : state.mutators) other->SetReadyBit();
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,98 @@
+// A mutator's state beyond what the fast paths see.
+//
+// All of it belongs to the mutator's thread; while that thread is inside a BlockingRegion and the
+// collector answers a handshake in its place, to the collector (src/mutator/handshake.h says how
+// the two take turns). `ready` alone is shared, under the heap's ready_mutex.
+
+#ifndef ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
+#define ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "elegy/heap.h"
+#include "elegy/internal/mutator_core.h"
+#include "src/concurrent/worklist.h"
+#include "src/heap/heap_state.h"
+#include "src/platform/platform.h"
+
+namespace elegy::internal {
+
+// The block that a mutator claims runs of, for one space.
+struct OwnedBlock {
+  Space* space = nullptr;
+  std::size_t block = BlockPool::kNoBlock;
+  std::size_t next_index = 0;  // cells before it have been claimed or passed over
+};
+
+// Where a thread's stack is scanned: from `end`, the lowest address in use, to `base`. A thread
+// that is blocked has left copies of what its frames below `end` held when it entered.
+struct StackExtent {
+  const void* base = nullptr;
+  const void* end = nullptr;
+  platform::Registers registers;
+  std::vector<const void*> lost_frames;
+};
+
+class MutatorImpl : public MutatorCore {
+ public:
+  // Attaches the calling thread; Detach undoes it, on the same thread. Throws std::bad_alloc.
+  explicit MutatorImpl(HeapState& state);
+  MutatorImpl(const MutatorImpl&) = delete;
+  MutatorImpl& operator=(const MutatorImpl&) = delete;
+  void Detach();
+
+  void HandOverReady() ELEGY_REQUIRES(state.mutators_mutex);
+
+  ObjectBits AllocatedBits() const { return state.pool.Bits(allocated_which); }
+
+  // Shades an object: pushes it to the barrier buffer unless it is marked.
+  void Shade(const void* object);
+  void Push(void* entry);
+  void PublishBuffer();
+
+  // Makes this mutator's next safepoint look for records to deliver.
+  void SetReadyBit();
+
+  HeapState& state;
+  const std::uint64_t id;
+
+  // Allocation (src/mutator/allocation.h).
+  std::vector<AllocationRun> run_table;
+  std::vector<OwnedBlock> owned;
+  std::uint32_t epoch = 0;
+  std::uint32_t allocated_which = 0;
+  bool black = false;
+  std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
+
+  // Marking.
+  bool scanned = false;
+  bool dirty = false;  // has shaded or marked since its last answer to a round
+  std::unique_ptr<Segment> buffer;
+
+  // Turns.
+  std::vector<void*> kept;
+  std::size_t kept_limit = 0;  // deduplicate when the list has grown to this
+
+  // What the held values of callbacks that are running refer to, innermost last.
+  std::vector<void*> callback_roots;
+
+  // The stack.
+  StackExtent stack;
+  StackState stack_state = StackState::kMayHoldPointers;
+  int blocking_depth = 0;
+
+  // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
+  std::vector<std::shared_ptr<RegistryCore>> ready;
+};
+
+// The attached thread's mutator; fatal, with a message, if there is none.
+inline MutatorImpl& CurrentImpl() { return static_cast<MutatorImpl&>(CurrentMutator()); }
+// The same, or null.
+inline MutatorImpl* CurrentImplOrNull() { return static_cast<MutatorImpl*>(t_mutator); }
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_

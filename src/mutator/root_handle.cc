@@ -1,0 +1,84 @@
+// Persistent and WeakPersistent: nodes of the root table (src/heap/root_table.h).
+
+#include "elegy/persistent.h"
+#include "src/base/check.h"
+#include "src/heap/directory.h"
+#include "src/heap/root_table.h"
+#include "src/mutator/mutator_impl.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// The calling thread's mutator if it is attached to that heap.
+MutatorImpl* MutatorOf(const HeapCore* heap) {
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  return mutator != nullptr && mutator->heap == heap ? mutator : nullptr;
+}
+
+HeapState& HeapOf(const void* target) {
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && mutator->state.Contains(target)) return mutator->state;
+  HeapState* const heap = FindHeap(target);
+  if (heap == nullptr) {
+    Fail("a handle to an object that is in no heap: it was not made by elegy::Make");
+  }
+  return *heap;
+}
+
+void Barrier(MutatorImpl& mutator, const void* old_target, const void* target) {
+  if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) != Phase::kMarking) return;
+  mutator.Shade(old_target);
+  if (!mutator.scanned) mutator.Shade(target);
+}
+
+}  // namespace
+
+void RootHandle::Assign(void* target, bool strong) {
+  if (node_ != nullptr && target != nullptr) {
+    HeapCore* const heap = node_->table->heap();
+    if (heap != nullptr && heap->Contains(target)) {
+      MutatorImpl* const mutator = MutatorOf(heap);
+      if (!strong) {
+        if (mutator != nullptr) NoteWeakWrite(*mutator, node_->cell);
+        return node_->cell.Set(target);
+      }
+      if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
+      Barrier(*mutator, node_->cell.Target(), target);
+      return node_->cell.Set(target);
+    }
+  }
+  RootNode* const node =
+      target == nullptr ? nullptr : HeapOf(target).roots->NewNode(target, strong);
+  Release();
+  node_ = node;
+}
+
+void RootHandle::AssignStrong(void* target) { Assign(target, /*strong=*/true); }
+void RootHandle::AssignWeak(void* target) { Assign(target, /*strong=*/false); }
+
+// A mutator of the heap shades behind its own barrier; any other thread under the table's lock.
+void RootHandle::Release() noexcept {
+  if (node_ == nullptr) return;
+  bool shade = node_->strong;
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && mutator->state.roots == node_->table) {
+    if (node_->strong) Barrier(*mutator, node_->cell.Target(), nullptr);
+    shade = false;
+  }
+  node_->table->FreeNode(node_, shade);
+  node_ = nullptr;
+}
+
+void* RootHandle::ReadNode() const {
+  HeapCore* const heap = node_->table->heap();
+  if (heap == nullptr) return nullptr;
+  MutatorImpl* const mutator = MutatorOf(heap);
+  if (mutator == nullptr) {
+    if (node_->cell.Target() == nullptr) return nullptr;
+    Fail("WeakPersistent::Get on a thread that is not attached to its target's heap");
+  }
+  return node_->cell.Read(*mutator);
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,109 @@
+#include "src/mutator/stack_scan.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "src/platform/platform.h"
+
+// A stack is read as raw words, across the borders of variables and frames. AddressSanitizer's red
+// zones are part of what is read. ThreadSanitizer would see the collector read a blocked thread's
+// frames, which that thread may write while it waits; the words are only ever taken as candidates,
+// and those that matter were written before the thread published its stack, with release.
+#if defined(__clang__) || defined(__GNUC__)
+#define ELEGY_READS_RAW_STACK \
+  __attribute__((no_sanitize("address"), no_sanitize("thread"), noinline))
+#endif
+
+namespace elegy::internal {
+
+namespace {
+
+class CandidateFilter {
+ public:
+  explicit CandidateFilter(const HeapState& state)
+      : state_(state), limit_(state.pool.Frontier() * kBlockBytes) {}
+
+  bool Accepts(std::uintptr_t word) const {
+    return word - state_.base < limit_ &&
+           state_.pool.Info((word - state_.base) >> kBlockBits).Kind() != BlockKind::kFree;
+  }
+
+ private:
+  const HeapState& state_;
+  const std::size_t limit_;
+};
+
+void AddIfAccepted(const CandidateFilter& filter, std::uintptr_t word,
+                   std::vector<void*>& candidates) {
+  if (filter.Accepts(word)) [[unlikely]]
+    candidates.push_back(reinterpret_cast<void*>(word));
+}
+
+ELEGY_READS_RAW_STACK
+std::uintptr_t ReadRaw(const void* address) {
+  return *static_cast<const volatile std::uintptr_t*>(address);
+}
+
+// A function's own frame reaches below its frame address, and holds what it has pushed of its
+// caller's registers before it saves the rest. So the work is done by functions called from there:
+// the frame address of those is below the whole frame.
+ELEGY_READS_RAW_STACK
+void ScanCallers(MutatorImpl& mutator, std::vector<void*>& candidates) {
+  ScanWords(mutator.state, __builtin_frame_address(0), mutator.stack.base, candidates);
+}
+
+ELEGY_READS_RAW_STACK
+void ScanOwnStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
+  platform::Registers registers;
+  elegy_save_registers(&registers);
+  ScanWords(mutator.state, &registers, &registers + 1, candidates);
+  ScanCallers(mutator, candidates);
+}
+
+ELEGY_READS_RAW_STACK
+void CopyCallers(MutatorImpl& mutator, const void* top) {
+  mutator.stack.lost_frames.clear();
+  const auto* at = static_cast<const char*>(__builtin_frame_address(0));
+  for (; at < top; at += sizeof(void*)) {
+    mutator.stack.lost_frames.push_back(reinterpret_cast<const void*>(ReadRaw(at)));
+  }
+}
+
+}  // namespace
+
+ELEGY_READS_RAW_STACK
+void ScanWords(const HeapState& state, const void* begin, const void* end,
+               std::vector<void*>& candidates) {
+  const CandidateFilter filter(state);
+  constexpr std::uintptr_t kMask = sizeof(void*) - 1;
+  const auto first = (reinterpret_cast<std::uintptr_t>(begin) + kMask) & ~kMask;
+  const auto last = reinterpret_cast<std::uintptr_t>(end) & ~kMask;
+  const std::uintptr_t base = state.base;
+  const std::size_t reserved = state.reserved_bytes;
+  for (std::uintptr_t at = first; at < last; at += sizeof(void*)) {
+    const std::uintptr_t word = *reinterpret_cast<const volatile std::uintptr_t*>(at);
+    if (word - base < reserved) [[unlikely]]
+      AddIfAccepted(filter, word, candidates);
+  }
+}
+
+void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
+  if (mutator.stack_state == StackState::kNoPointers) return;
+  if (t_mutator == &mutator) return ScanOwnStack(mutator, candidates);
+  const StackExtent& stack = mutator.stack;
+  ScanWords(mutator.state, &stack.registers, &stack.registers + 1, candidates);
+  ScanWords(mutator.state, stack.lost_frames.data(),
+            stack.lost_frames.data() + stack.lost_frames.size(), candidates);
+  ScanWords(mutator.state, stack.end, stack.base, candidates);
+}
+
+// What this function's callers up to `top` have pushed of their caller's registers is below `top`
+// and will be overwritten once they have returned: copied.
+ELEGY_READS_RAW_STACK
+void PublishStack(MutatorImpl& mutator, const void* top) {
+  elegy_save_registers(&mutator.stack.registers);
+  mutator.stack.end = top;
+  CopyCallers(mutator, top);
+}
+
+}  // namespace elegy::internal

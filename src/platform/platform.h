@@ -1,0 +1,52 @@
+// The operating system's contract. One .cc for each system implements it; nothing else in the
+// library includes a system header.
+
+#ifndef ELEGY_SRC_PLATFORM_PLATFORM_H_
+#define ELEGY_SRC_PLATFORM_PLATFORM_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace elegy::internal::platform {
+
+// Address space without memory behind it, aligned to `alignment`; null if there is none. Release
+// gives it back.
+void* Reserve(std::size_t bytes, std::size_t alignment);
+void Release(void* address, std::size_t bytes);
+// Makes reserved pages usable; they read zero. False if the system refuses.
+bool Commit(void* address, std::size_t bytes);
+// Gives the memory of committed pages back; they stay usable and read zero.
+void Discard(void* address, std::size_t bytes);
+// Asks for huge pages; a wish.
+void PreferHugePages(void* address, std::size_t bytes);
+
+// Bytes of memory that this process may use: the machine's, or its cgroup's if that is less.
+std::size_t MemoryLimit();
+int Cores();
+
+// The monotonic clock.
+std::uint64_t NowNs();
+
+// Sleeps while *word == expected; may wake early. Wake wakes all who sleep on the word.
+void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected);
+void Wake(const std::atomic<std::uint32_t>& word);
+
+void YieldThread();
+void NameThread(const char* name);  // at most 15 characters
+
+// The calling thread's stack: its highest address. The stack grows downwards.
+const void* StackBase();
+
+// Room for the callee-saved registers of every supported processor.
+struct Registers {
+  const void* values[12] = {};
+};
+
+}  // namespace elegy::internal::platform
+
+// Stores the caller's callee-saved registers, unmangled. Written in assembly, so that no prologue
+// comes before it.
+extern "C" void elegy_save_registers(elegy::internal::platform::Registers* registers);
+
+#endif  // ELEGY_SRC_PLATFORM_PLATFORM_H_

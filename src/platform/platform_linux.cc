@@ -1,0 +1,137 @@
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <fstream>
+#include <string>
+
+#include "src/platform/platform.h"
+
+namespace elegy::internal::platform {
+
+void* Reserve(std::size_t bytes, std::size_t alignment) {
+  const std::size_t padded = bytes + alignment;
+  void* const mapping =
+      mmap(nullptr, padded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) return nullptr;
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapping);
+  const std::uintptr_t aligned = (begin + alignment - 1) / alignment * alignment;
+  if (aligned > begin) munmap(mapping, aligned - begin);
+  const std::uintptr_t end = begin + padded;
+  if (end > aligned + bytes) {
+    munmap(reinterpret_cast<void*>(aligned + bytes), end - aligned - bytes);
+  }
+  return reinterpret_cast<void*>(aligned);
+}
+
+void Release(void* address, std::size_t bytes) { munmap(address, bytes); }
+
+bool Commit(void* address, std::size_t bytes) {
+  return mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+void Discard(void* address, std::size_t bytes) { madvise(address, bytes, MADV_DONTNEED); }
+
+void PreferHugePages(void* address, std::size_t bytes) { madvise(address, bytes, MADV_HUGEPAGE); }
+
+namespace {
+
+// The number in a cgroup's file; no limit if there is none.
+std::size_t ReadLimit(const char* path) {
+  std::ifstream file(path);
+  std::size_t bytes = 0;
+  return file >> bytes ? bytes : SIZE_MAX;
+}
+
+}  // namespace
+
+std::size_t MemoryLimit() {
+  struct sysinfo info = {};
+  sysinfo(&info);
+  const std::size_t machine = static_cast<std::size_t>(info.totalram) * info.mem_unit;
+  return std::min({machine, ReadLimit("/sys/fs/cgroup/memory.max"),
+                   ReadLimit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+}
+
+int Cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return std::max(1, CPU_COUNT(&cores));
+}
+
+std::uint64_t NowNs() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+
+void Wake(const std::atomic<std::uint32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void YieldThread() { sched_yield(); }
+
+void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+const void* StackBase() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
+  void* lowest = nullptr;
+  std::size_t bytes = 0;
+  pthread_attr_getstack(&attributes, &lowest, &bytes);
+  pthread_attr_destroy(&attributes);
+  return static_cast<char*>(lowest) + bytes;
+}
+
+}  // namespace elegy::internal::platform
+
+#if defined(__x86_64__)
+asm(R"(
+    .text
+    .globl elegy_save_registers
+    .type elegy_save_registers, @function
+elegy_save_registers:
+    .cfi_startproc
+    movq %rbx, 0(%rdi)
+    movq %rbp, 8(%rdi)
+    movq %r12, 16(%rdi)
+    movq %r13, 24(%rdi)
+    movq %r14, 32(%rdi)
+    movq %r15, 40(%rdi)
+    ret
+    .cfi_endproc
+    .size elegy_save_registers, .-elegy_save_registers
+)");
+#elif defined(__aarch64__)
+asm(R"(
+    .text
+    .globl elegy_save_registers
+    .type elegy_save_registers, %function
+elegy_save_registers:
+    .cfi_startproc
+    stp x19, x20, [x0, 0]
+    stp x21, x22, [x0, 16]
+    stp x23, x24, [x0, 32]
+    stp x25, x26, [x0, 48]
+    stp x27, x28, [x0, 64]
+    str x29, [x0, 80]
+    ret
+    .cfi_endproc
+    .size elegy_save_registers, .-elegy_save_registers
+)");
+#else
+#error "elegy: elegy_save_registers is not written for this processor yet"
+#endif

@@ -1,0 +1,194 @@
+#include "src/sweep/sweeper.h"
+
+#include <bit>
+#include <utility>
+#include <vector>
+
+#include "src/platform/platform.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// Blocks with a smaller share of free cells are passed over: bumping through runs of one or two
+// costs more than a fresh block.
+constexpr std::size_t kLeastFreeShare = 4;  // a quarter
+
+// What one allocation sweeps at most before it takes a fresh block.
+constexpr int kMostSweptForAllocation = 8;
+
+// Acquire-release: the collector, when it reads zero, sees what all sweepers did.
+void CountSwept(HeapState& heap) {
+  if (heap.unswept.fetch_sub(1, std::memory_order_acq_rel) == 1) platform::Wake(heap.unswept);
+}
+void AwaitSwept(HeapState& heap) {
+  while (true) {
+    const std::uint32_t left = heap.unswept.load(std::memory_order_acquire);  // as CountSwept
+    if (left == 0) return;
+    platform::Wait(heap.unswept, left);
+  }
+}
+void AddUnswept(HeapState& heap, std::size_t blocks) {
+  heap.unswept.fetch_add(static_cast<std::uint32_t>(blocks), std::memory_order_acq_rel);
+}
+
+template <class F>
+void ForEachBit(std::uint64_t bits, std::size_t first, F&& each) {
+  for (; bits != 0; bits &= bits - 1) {
+    each(first + static_cast<std::size_t>(std::countr_zero(bits)));
+  }
+}
+
+// Sweeps one small block and returns how many of its objects live.
+std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
+                       std::uint32_t epoch) {
+  BlockInfo& info = heap.pool.Info(block);
+  const ObjectBits marks = heap.MarkBits();
+  const ObjectBits allocated = heap.pool.Bits(1 - heap.MarkWhich());
+  const std::size_t words = (info.Capacity() + 63) / 64;
+  std::size_t live = 0;
+  for (std::size_t word = 0; word < words; word++) {
+    // Marks first: a cell that is being abandoned loses its allocated bit before its mark, so that
+    // it is never taken for a dead object.
+    const std::uint64_t marked = marks.WordAcquire(block, word);
+    const std::uint64_t was = allocated.Word(block, word);
+    if (type.destroy != nullptr) {
+      ForEachBit(was & ~marked, word * 64, [&](std::size_t index) {
+        type.destroy(heap.pool.Address(block) + index * info.Stride());
+      });
+    }
+    marks.Intersect(block, word, was);
+    allocated.Intersect(block, word, 0);
+    live += static_cast<std::size_t>(std::popcount(marked & was));
+  }
+  heap.swept_live_bytes.Add(live * info.Stride());
+  info.SetEpoch(epoch);
+  return live;
+}
+
+void FreeBlocks(HeapState& heap, std::size_t block, std::size_t count) {
+  for (std::size_t i = block; i < block + count; i++) heap.pool.Info(i).SetFree();
+  heap.pool.Give(block, count);
+  heap.accounting.Give(count * kBlockBytes);
+}
+
+bool IsWorthClaiming(const HeapState& heap, std::size_t block, std::size_t live) {
+  const std::size_t capacity = heap.pool.Info(block).Capacity();
+  return (capacity - live) * kLeastFreeShare >= capacity;
+}
+
+// Where a swept block with live objects belongs.
+void List(HeapState& heap, Space& space, std::size_t block, std::size_t live) {
+  space.AddBlock(block);
+  const std::size_t free = heap.pool.Info(block).Capacity() - live;
+  if (IsWorthClaiming(heap, block, live)) {
+    heap.swept_reusable_bytes.Add(free * space.Stride());
+    space.AddAvailable(block);
+  } else if (free > 0) {
+    space.AddScarce(block);
+  }
+}
+
+void SweepSpace(HeapState& heap, Space& space, std::uint32_t epoch) {
+  while (true) {
+    const std::size_t block = space.TakeUnswept();
+    if (block == BlockPool::kNoBlock) return;
+    const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
+    if (live == 0) {
+      FreeBlocks(heap, block, 1);
+    } else {
+      List(heap, space, block, live);
+    }
+    CountSwept(heap);
+  }
+}
+
+void DestroyLarge(HeapState& heap, std::size_t head) {
+  const TypeInfo& type = *heap.pool.Info(head).Type();
+  if (type.destroy != nullptr) type.destroy(heap.pool.Address(head));
+}
+
+void SweepLarge(HeapState& heap, std::uint32_t epoch) {
+  std::vector<std::uint32_t> heads;
+  {
+    MutexLock lock(heap.large_mutex);
+    heads.swap(heap.large_heads);
+  }
+  std::vector<std::uint32_t> survivors;
+  const ObjectBits marks = heap.MarkBits();
+  const ObjectBits allocated = heap.pool.Bits(1 - heap.MarkWhich());
+  for (const std::uint32_t head : heads) {
+    if (heap.pool.Info(head).Epoch() == epoch) {
+      survivors.push_back(head);  // allocated since handshake 4
+      continue;
+    }
+    const bool marked = marks.WordAcquire(head, 0) != 0;  // first, as in SweepBlock
+    const bool was = allocated.Test(head, 0);
+    allocated.Intersect(head, 0, 0);
+    const std::size_t span = heap.pool.SpanOf(head);
+    if (marked) {
+      heap.pool.Info(head).SetEpoch(epoch);
+      heap.swept_live_bytes.Add(span * kBlockBytes);
+      survivors.push_back(head);
+    } else {
+      if (was) DestroyLarge(heap, head);  // not if its constructor has thrown
+      FreeBlocks(heap, head, span);
+    }
+  }
+  MutexLock lock(heap.large_mutex);
+  heap.large_heads.insert(heap.large_heads.end(), survivors.begin(), survivors.end());
+}
+
+}  // namespace
+
+SweepResult SweepAll(HeapState& heap, std::uint32_t epoch) {
+  heap.swept_live_bytes.Subtract(heap.swept_live_bytes.Get());  // nobody else sweeps yet
+  heap.swept_reusable_bytes.Subtract(heap.swept_reusable_bytes.Get());
+  // Counted before it can be taken, so that the count never reaches zero too early.
+  AddUnswept(heap, 1);
+  heap.spaces.ForEach([&](Space& space) {
+    space.MoveToUnswept(heap.pool, epoch, [&](std::size_t blocks) { AddUnswept(heap, blocks); });
+  });
+  SweepLarge(heap, epoch);
+  heap.spaces.ForEach([&](Space& space) { SweepSpace(heap, space, epoch); });
+  CountSwept(heap);
+  AwaitSwept(heap);
+  return {heap.swept_live_bytes.Get(), heap.swept_reusable_bytes.Get()};
+}
+
+std::size_t SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch) {
+  for (int i = 0; i < kMostSweptForAllocation; i++) {
+    const std::size_t block = space.TakeUnswept();
+    if (block == BlockPool::kNoBlock) return block;
+    const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
+    const bool taken = IsWorthClaiming(heap, block, live);
+    if (taken) {
+      space.AddBlock(block);
+    } else {
+      List(heap, space, block, live);
+    }
+    CountSwept(heap);
+    if (taken) return block;
+  }
+  return BlockPool::kNoBlock;
+}
+
+void DestroyAll(HeapState& heap) {
+  heap.spaces.ForEach([&](Space& space) {
+    const TypeInfo& type = space.Type();
+    if (type.destroy == nullptr) return;
+    space.ForEachBlock([&](std::size_t block) {
+      for (std::size_t word = 0; word < kWordsPerBlock; word++) {
+        ForEachBit(heap.MarkBits().Word(block, word), word * 64, [&](std::size_t index) {
+          type.destroy(heap.pool.Address(block) + index * space.Stride());
+        });
+      }
+    });
+  });
+  MutexLock lock(heap.large_mutex);
+  for (const std::uint32_t head : heap.large_heads) {
+    if (heap.MarkBits().Test(head, 0)) DestroyLarge(heap, head);
+  }
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,18 @@
+#include "elegy/weak_map.h"
+#include "src/mutator/allocation.h"
+#include "src/mutator/mutator_impl.h"
+
+namespace elegy::internal {
+
+absl::Status NullKeyError() { return absl::InvalidArgumentError("elegy: a null key"); }
+
+absl::Status NoRoomError() {
+  return absl::ResourceExhaustedError("elegy: no room for a larger table within max_heap_bytes");
+}
+
+void CollectForRoom() {
+  MutatorImpl& mutator = CurrentImpl();
+  AwaitCycle(mutator, mutator.state.request.Ask(), StackState::kMayHoldPointers);
+}
+
+}  // namespace elegy::internal

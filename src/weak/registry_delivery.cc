@@ -1,0 +1,153 @@
+// A registry's deliveries: from dead targets to queued records to callbacks. The protocol is at the
+// head of elegy/internal/registry_core.h.
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "elegy/internal/registry_core.h"
+#include "elegy/internal/weak_cell.h"
+#include "src/concurrent/batch_queue.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/weak/table_access.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// How many records one batch holds at most.
+constexpr std::size_t kBatchRecords = 256;
+
+}  // namespace
+
+// Release: pairs with IsRoot.
+void RegistryCore::SetRunning(Record& record) {
+  ForgetToken(record);
+  record.generation++;
+  running_.fetch_add(1, std::memory_order_release);
+  if (record.state == Record::State::kQueued) Unqueue(record);
+  record.state = Record::State::kRunning;
+}
+
+bool RegistryCore::RunNow(RecordName name) {
+  {
+    MutexLock lock(mutex_);
+    if (closed_ || !Names(name) || !CanEnd(*name.record)) return false;
+    MutatorImpl& mutator = CurrentImpl();
+    CheckOwnHeap(mutator, self_);
+    // A dead registry's held values are dead too.
+    if (orphaned_ || ReadWeakTarget(mutator, self_) == nullptr) return false;
+    SetRunning(*name.record);
+  }
+  Run(*name.record);
+  return true;
+}
+
+Record* RegistryCore::TakeQueued() {
+  MutexLock lock(mutex_);
+  while (Record* const record = queue_->Pop()) {
+    record->in_queue = false;
+    if (record->state == Record::State::kQueued) {
+      SetRunning(*record);
+      return record;
+    }
+    if (record->state == Record::State::kDone) Free(*record);
+  }
+  return nullptr;
+}
+
+// Ends the record's run, however the callback has ended.
+void RegistryCore::FinishRun(Record& record) {
+  {
+    MutexLock lock(mutex_);
+    ShadeDropped(ops_, HeldOf(record));
+    record.state = Record::State::kEnding;
+  }
+  ops_.destroy(HeldOf(record));
+  GiveBackExternal(record);
+  heap_.records.delivered.Add(1);
+  MutexLock lock(mutex_);
+  FreeUnlessInQueue(record);
+  ShadeSelf();
+  // Release: pairs with IsRoot.
+  const bool last = running_.fetch_sub(1, std::memory_order_release) == 1;
+  if (last && closed_) ReleaseCallback();
+}
+
+// The held value is moved out of the record, which the collector may not have come to yet, and then
+// is this thread's: so what it refers to is shaded, and a root as long as the callback runs.
+void RegistryCore::Run(Record& record) {
+  // Keeps the core while the callback drops the last handle to it.
+  const std::shared_ptr<RegistryCore> self = shared_from_this();
+  MutatorImpl& mutator = CurrentImpl();
+  struct Finish {
+    RegistryCore& core;
+    Record& record;
+    MutatorImpl& mutator;
+    const std::size_t roots = mutator.callback_roots.size();
+    ~Finish() {
+      mutator.callback_roots.resize(roots);
+      core.FinishRun(record);
+    }
+  } finish{*this, record, mutator};
+  {
+    MutexLock lock(mutex_);
+    ShadeDropped(ops_, HeldOf(record));
+    AppendTargetsOf(ops_, HeldOf(record), mutator.callback_roots);
+  }
+  Invoke(HeldOf(record));
+}
+
+std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
+  std::size_t ran = 0;
+  while (ran < max_callbacks) {
+    Record* const record = TakeQueued();
+    if (record == nullptr) break;
+    Run(*record);
+    ran++;
+  }
+  return ran;
+}
+
+std::size_t RegistryCore::QueueDeadOfChunk(std::size_t chunk, const Liveness& liveness,
+                                           std::vector<Record*>& batch) {
+  std::size_t queued = 0;
+  for (std::size_t i = 0; i < kChunkRecords; i++) {
+    Record& record = RecordAt(chunk, i);
+    if (!CanEnd(record)) continue;
+    if (record.token != nullptr && !liveness.IsLive(record.token)) ForgetToken(record);
+    if (record.state == Record::State::kQueued || liveness.IsLive(record.target)) continue;
+    record.state = Record::State::kQueued;
+    record.in_queue = true;
+    heap_.accounting.pending_external.Add(record.external_bytes);
+    batch.push_back(&record);
+    queued++;
+  }
+  return queued;
+}
+
+std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready) {
+  std::size_t queued = 0;
+  std::vector<Record*> batch;
+  for (std::size_t chunk = 0;; chunk++) {
+    {
+      MutexLock lock(mutex_);
+      if (closed_ || chunk >= chunks_.size()) break;
+      const std::size_t found = QueueDeadOfChunk(chunk, liveness, batch);
+      queued += found;
+      // Release: pairs with HasQueued. Counted before anyone can take or cancel one of them.
+      const std::size_t before = queued_.fetch_add(found, std::memory_order_release);
+      *became_ready = *became_ready || (before == 0 && found > 0);
+    }
+    if (batch.size() >= kBatchRecords) queue_->Push(std::exchange(batch, {}));
+  }
+  if (!batch.empty()) queue_->Push(std::move(batch));
+  heap_.records.queued.Add(queued);
+  return queued;
+}
+
+void RegistryCore::NotifyReady() {
+  if (options_.on_ready) options_.on_ready();
+}
+
+}  // namespace elegy::internal

@@ -1,0 +1,98 @@
+#include "src/weak/table_access.h"
+
+#include <string>
+
+#include "elegy/finalization_registry.h"
+#include "elegy/internal/object_pointer.h"
+#include "elegy/internal/weak_cell.h"
+#include "src/base/check.h"
+
+namespace elegy::internal {
+
+namespace {
+
+// Shades whatever a value refers to.
+class ShadingVisitor final : public Visitor {
+ public:
+  explicit ShadingVisitor(MutatorImpl& mutator) : mutator_(mutator) {}
+
+ private:
+  void OnSlot(const void*, void* target) override { mutator_.Shade(target); }
+  void OnWeakCell(const WeakCell&) override {}
+  void OnTable(TracedTable&) override {}
+
+  MutatorImpl& mutator_;
+};
+
+class AppendingVisitor final : public Visitor {
+ public:
+  explicit AppendingVisitor(std::vector<void*>& targets) : targets_(targets) {}
+
+ private:
+  void OnSlot(const void*, void* target) override {
+    if (target != nullptr) targets_.push_back(target);
+  }
+  void OnWeakCell(const WeakCell&) override {}
+  void OnTable(TracedTable&) override {}
+
+  std::vector<void*>& targets_;
+};
+
+void ShadeTargets(const ValueOps& ops, const void* value, bool only_unscanned) {
+  if (ops.trace == nullptr || !BarrierMayBeOn()) return;
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  // Without a mutator: a table that dies with its owner in the sweep, when nothing is marking.
+  if (mutator == nullptr || (only_unscanned && mutator->scanned)) return;
+  if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) return;
+  ShadingVisitor visitor(*mutator);
+  ops.trace(value, visitor);
+}
+
+}  // namespace
+
+void* StartOfOwn(const MutatorImpl& mutator, const void* address) {
+  CheckOwnHeap(mutator, address);
+  return mutator.state.Resolve(address).start;
+}
+
+bool InSameObject(const void* a, const void* b) {
+  const HeapState& state = CurrentImpl().state;
+  if (!state.Contains(a) || !state.Contains(b)) return false;
+  return state.Resolve(a).start == state.Resolve(b).start;
+}
+
+void CheckMadeAlone(const void* object, const char* what) {
+  const MutatorImpl& mutator = CurrentImpl();
+  const ConstructionNode* const node = mutator.constructing;
+  if (node != nullptr && node->object == object &&
+      mutator.state.Resolve(object).info->Type()->is_container) {
+    return;
+  }
+  Fail("an elegy::" + std::string(what) +
+       " is a managed object of its own: make it by elegy::Make and refer to it by a Member");
+}
+
+void FailEmptyCleanup() { Fail("an elegy::FinalizationRegistry needs a cleanup callback"); }
+
+void* ReadWeakTarget(MutatorImpl& mutator, void* target) { return WeakCell(target).Read(mutator); }
+
+bool IsDeadTarget(const MutatorImpl& mutator, const void* target) {
+  WeakCell cell(const_cast<void*>(target));
+  return cell.IsCleared(const_cast<MutatorImpl&>(mutator));
+}
+
+void AppendTargetsOf(const ValueOps& ops, const void* value, std::vector<void*>& targets) {
+  if (ops.trace == nullptr) return;
+  AppendingVisitor visitor(targets);
+  ops.trace(value, visitor);
+}
+
+void ShadeDropped(const ValueOps& ops, const void* value) {
+  ShadeTargets(ops, value, /*only_unscanned=*/false);
+}
+
+void ShadeAdded(const ValueOps& ops, const void* value) {
+  ShadeTargets(ops, value, /*only_unscanned=*/true);
+}
+
+}  // namespace elegy::internal

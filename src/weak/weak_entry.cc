@@ -1,0 +1,33 @@
+#include "elegy/internal/weak_entry.h"
+
+#include <new>
+
+#include "elegy/internal/weak_cell.h"
+#include "src/weak/table_access.h"
+
+namespace elegy::internal {
+
+void WeakEntry::Set(void* target, TracedTable& table) {
+  MutatorImpl& mutator = CurrentImpl();
+  CheckOwnHeap(mutator, target);
+  NoteWeakWrite(mutator, table);
+  target_ = target;
+}
+
+void* WeakEntry::Read() const { return ReadWeakTarget(CurrentImpl(), target_); }
+
+bool WeakEntry::IsDead() const { return IsDeadTarget(CurrentImpl(), target_); }
+
+bool WeakEntry::MayBeDying() {
+  return PhaseWord::PhaseOf(CurrentImpl().state.phase.Load()) == Phase::kWeakClosed;
+}
+
+TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
+TableBytes::~TableBytes() { heap_.accounting.Give(bytes_); }
+
+void TableBytes::Take(std::size_t bytes) {
+  if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
+  bytes_ += bytes;
+}
+
+}  // namespace elegy::internal

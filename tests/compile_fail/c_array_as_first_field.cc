@@ -1,0 +1,8 @@
+// EXPECT: an aggregate .*with a C array.* needs a Trace|a C array as a field needs a std::array
+#include "elegy/elegy.h"
+
+struct Node {
+  elegy::Member<Node> children[2];
+};
+
+Node* MakeNode() { return elegy::Make<Node>(); }

@@ -1,0 +1,14 @@
+// EXPECT: a raw pointer to a class type inside a managed object is nearly always a forgotten elegy::Member
+#include "elegy/elegy.h"
+
+struct Node {
+  int value = 0;
+};
+struct Farewell {
+  int code = 0;
+  Node* node = nullptr;
+};
+
+auto* MakeRegistry() {
+  return elegy::Make<elegy::FinalizationRegistry<Farewell>>([](Farewell) {});
+}

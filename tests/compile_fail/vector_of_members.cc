@@ -1,0 +1,10 @@
+// EXPECT: a std container of slots cannot be traced: use elegy::Vector or elegy::Array
+#include <vector>
+
+#include "elegy/elegy.h"
+
+struct Node {
+  std::vector<elegy::Member<Node>> children;
+};
+
+Node* MakeNode() { return elegy::Make<Node>(); }

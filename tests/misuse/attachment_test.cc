@@ -1,0 +1,148 @@
+// Threads and heaps that are not as they must be: each ends the program with a message that says
+// what is wrong.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "elegy/elegy.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+struct Node {
+  std::int64_t value = 0;
+  Member<Node> next;
+};
+
+constexpr char kNotAttached[] = "elegy: this thread is not attached to a heap";
+
+class AttachmentDeathTest : public HeapTest {
+ protected:
+  AttachmentDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(AttachmentDeathTest, MakingObjectsNeedsAMutator) {
+  Detach();
+  EXPECT_DEATH(Make<Node>(), kNotAttached);
+  EXPECT_DEATH(MakeArray<Member<Node>>(3), kNotAttached);
+  EXPECT_DEATH(Make<WeakRef<Node>>(nullptr), kNotAttached);
+  EXPECT_DEATH((Make<WeakMap<Node, int>>()), kNotAttached);
+  EXPECT_DEATH(Make<FinalizationRegistry<int>>([](int) {}), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, CurrentNeedsAMutator) {
+  Detach();
+  EXPECT_DEATH(Mutator::Current(), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, AnotherThreadsMutatorDoesNotCount) {
+  EXPECT_DEATH(std::thread([] { Make<Node>(); }).join(), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, WeakReadsNeedAMutator) {
+  const Persistent<Node> node = Make<Node>();
+  const Persistent<WeakRef<Node>> reference = Make<WeakRef<Node>>(node.get());
+  const WeakPersistent<Node> weak = node.get();
+  Detach();
+  EXPECT_DEATH(reference->Deref(), kNotAttached);
+  EXPECT_DEATH(reference->IsCleared(), kNotAttached);
+  EXPECT_DEATH(reference->RefersTo(nullptr), kNotAttached);
+  EXPECT_DEATH(weak.Get(), "not attached");
+  EXPECT_DEATH(WeakPersistent<Node> copy = weak, "not attached");
+}
+
+TEST_F(AttachmentDeathTest, WeakCollectionsNeedAMutator) {
+  const Persistent<Node> node = Make<Node>();
+  const auto map = Persistent(Make<WeakMap<Node, int>>());
+  const auto set = Persistent(Make<WeakSet<Node>>());
+  const auto ordered = Persistent(Make<IterableWeakMap<Node, int>>());
+  Detach();
+  EXPECT_DEATH(map->Set(node, 1).IgnoreError(), kNotAttached);
+  EXPECT_DEATH(map->Get(node), kNotAttached);
+  EXPECT_DEATH(map->Delete(node), kNotAttached);
+  EXPECT_DEATH(set->Has(node), kNotAttached);
+  EXPECT_DEATH(ordered->ForEach([](Node*, int) {}), kNotAttached);
+  EXPECT_DEATH(ordered->size(), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, RegistriesNeedAMutator) {
+  const Persistent<Node> node = Make<Node>();
+  const auto registry = Persistent(Make<FinalizationRegistry<int>>([](int) {}));
+  Registration registration = *registry->Track(node, 1);
+  NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 2).ok()); });
+  heap().Collect(StackState::kNoPointers);
+  ASSERT_EQ(heap().Stats().records_queued, 1u);
+  Detach();
+  EXPECT_DEATH(registry->Register(node, 1).IgnoreError(), kNotAttached);
+  EXPECT_DEATH(registry->Unregister(node).IgnoreError(), kNotAttached);
+  EXPECT_DEATH(registry->CleanupSome(), kNotAttached);
+  EXPECT_DEATH(registration.RunNow(), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, ShutdownNeedsAMutator) {
+  Detach();
+  EXPECT_DEATH(heap().Shutdown(ShutdownPolicy::kDrop), kNotAttached);
+  EXPECT_DEATH(heap().Shutdown(ShutdownPolicy::kDeliverAll), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, ShutdownNeedsAMutatorOfItsOwnHeap) {
+  Heap other(TestOptions());
+  EXPECT_DEATH(other.Shutdown(ShutdownPolicy::kDrop),
+               "elegy: Heap::Shutdown on a thread that is attached to another heap");
+}
+
+TEST_F(AttachmentDeathTest, AThreadHasOneMutatorAtATime) {
+  EXPECT_DEATH(const Mutator second(heap()), "elegy: this thread is attached already");
+  Heap other(TestOptions());
+  EXPECT_DEATH(const Mutator second(other), "elegy: this thread is attached already");
+}
+
+TEST_F(AttachmentDeathTest, AMutatorEndsOnTheThreadThatMadeIt) {
+  Detach();
+  auto mutator = std::make_unique<Mutator>(heap());
+  EXPECT_DEATH(std::thread([&] { mutator.reset(); }).join(),
+               "elegy: an elegy::Mutator is destroyed on another thread");
+}
+
+TEST_F(AttachmentDeathTest, AMutatorDoesNotEndInsideItsBlockingRegion) {
+  Detach();
+  std::optional<Mutator> mutator(heap());
+  const auto end = [&] {
+    const BlockingRegion region(*mutator);
+    mutator.reset();
+  };
+  EXPECT_DEATH(end(), "elegy: ");
+}
+
+TEST(HeapEndDeathTest, AHeapOutlivesItsMutators) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr char kMessage[] = "elegy: a Heap is destroyed while a Mutator is attached to it";
+  auto heap = std::make_unique<Heap>(TestOptions());
+  Mutator mutator(*heap);
+  EXPECT_DEATH(heap.reset(), kMessage);
+  const BlockingRegion region(mutator);
+  EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kMessage);
+}
+
+// Destructors run on threads of the collector, which are no mutators.
+class Maker {
+ public:
+  ~Maker() { Make<Node>(); }
+  void Trace(Visitor&) const {}
+};
+
+TEST_F(AttachmentDeathTest, ADestructorMakesNoObjects) {
+  const auto destroy = [this] {
+    NoInline([] { Make<Maker>(); });
+    CollectPrecisely();
+  };
+  EXPECT_DEATH(destroy(), kNotAttached);
+}
+
+}  // namespace
+}  // namespace elegy::test

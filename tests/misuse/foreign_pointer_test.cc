@@ -1,0 +1,144 @@
+// Pointers that do not belong: of another heap, or of none.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "elegy/elegy.h"
+#include "elegy/testing.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+using testing::CycleStep;
+using testing::CycleStepper;
+
+struct Node {
+  std::int64_t value = 0;
+  Member<Node> next;
+  WeakMember<Node> weak;
+};
+
+constexpr char kOther[] = "elegy: a pointer of another heap";
+constexpr char kNone[] = "elegy: a pointer to an object that is in no heap";
+
+// This thread is attached to the fixture's heap; `foreign_` is another heap's, `local_` nobody's.
+class ForeignPointerDeathTest : public HeapTest {
+ protected:
+  ForeignPointerDeathTest() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const BlockingRegion region(mutator());
+    std::thread([this] {
+      const Mutator guest(other_);
+      foreign_ = Make<Node>();
+      foreign_reference_ = Make<WeakRef<Node>>(foreign_.get());
+      foreign_map_ = Make<WeakMap<Node, int>>();
+    }).join();
+  }
+
+  Heap other_{TestOptions()};
+  Persistent<Node> foreign_;
+  Persistent<WeakRef<Node>> foreign_reference_;
+  Persistent<WeakMap<Node, int>> foreign_map_;
+  Node local_;
+};
+
+TEST_F(ForeignPointerDeathTest, WeakReferences) {
+  EXPECT_DEATH(Make<WeakRef<Node>>(foreign_.get()), kOther);
+  EXPECT_DEATH(Make<WeakRef<Node>>(&local_), kNone);
+}
+
+TEST_F(ForeignPointerDeathTest, WeakMembers) {
+  const Persistent<Node> node = Make<Node>();
+  EXPECT_DEATH(node->weak = foreign_.get(), kOther);
+  EXPECT_DEATH(node->weak = &local_, kNone);
+}
+
+TEST_F(ForeignPointerDeathTest, RegisteredTargetsAndTokens) {
+  const Persistent<Node> node = Make<Node>();
+  const auto registry = Persistent(Make<FinalizationRegistry<int>>([](int) {}));
+  EXPECT_DEATH(registry->Register(foreign_, 1).IgnoreError(), kOther);
+  EXPECT_DEATH(registry->Register(&local_, 1).IgnoreError(), kNone);
+  EXPECT_DEATH(registry->Register(node, 1, foreign_).IgnoreError(), kOther);
+  EXPECT_DEATH(registry->Register(node, 1, &local_).IgnoreError(), kNone);
+  EXPECT_DEATH(registry->Track(foreign_, 1).IgnoreError(), kOther);
+  EXPECT_DEATH(registry->Unregister(foreign_).IgnoreError(), kOther);
+}
+
+TEST_F(ForeignPointerDeathTest, KeysOfWeakCollections) {
+  const auto map = Persistent(Make<WeakMap<Node, int>>());
+  EXPECT_DEATH(map->Set(foreign_, 1).IgnoreError(), kOther);
+  EXPECT_DEATH(map->Set(&local_, 1).IgnoreError(), kNone);
+  EXPECT_DEATH(map->Get(foreign_), kOther);
+  EXPECT_DEATH(map->GetOrInsert(foreign_, 1).IgnoreError(), kOther);
+  const auto set = Persistent(Make<WeakSet<Node>>());
+  EXPECT_DEATH(set->Add(foreign_).IgnoreError(), kOther);
+  const auto ordered = Persistent(Make<IterableWeakMap<Node, int>>());
+  EXPECT_DEATH(ordered->Set(foreign_, 1).IgnoreError(), kOther);
+  const auto cache = Persistent(Make<WeakCache<std::string, Node>>());
+  EXPECT_DEATH(cache->GetOrMake("key", [&](const std::string&) { return foreign_.get(); }), kOther);
+}
+
+TEST_F(ForeignPointerDeathTest, HandlesNeedAHeap) {
+  constexpr char kMessage[] = "elegy: a handle to an object that is in no heap";
+  const auto owned = std::make_unique<Node>();
+  EXPECT_DEATH(const Persistent<Node> root(owned.get()), kMessage);
+  EXPECT_DEATH(const Persistent<Node> root(&local_), kMessage);
+  EXPECT_DEATH(const WeakPersistent<Node> weak(&local_), kMessage);
+  Persistent<Node> assigned = Make<Node>();
+  EXPECT_DEATH(assigned = &local_, kMessage);
+}
+
+// A pointer of another heap in a slot is found when it is traced.
+TEST_F(ForeignPointerDeathTest, Slots) {
+  constexpr char kMessage[] = "elegy: a slot holds a pointer to an object of another heap";
+  const auto collect = [&](Node* target) {
+    const Persistent<Node> node = Make<Node>();
+    node->next = target;
+    heap().Collect();
+  };
+  EXPECT_DEATH(collect(foreign_.get()), kMessage);
+  EXPECT_DEATH(collect(&local_), kMessage);
+}
+
+TEST_F(ForeignPointerDeathTest, HeldValuesAndMapValues) {
+  constexpr char kMessage[] = "elegy: a slot holds a pointer to an object of another heap";
+  const Persistent<Node> node = Make<Node>();
+  const auto registry = Persistent(Make<FinalizationRegistry<Member<Node>>>([](Node*) {}));
+  const auto map = Persistent(Make<WeakMap<Node, Member<Node>>>());
+  const auto hold = [&] {
+    registry->Register(node, foreign_.get()).IgnoreError();
+    heap().Collect();
+  };
+  EXPECT_DEATH(hold(), kMessage);
+  const auto set = [&] {
+    map->Set(node, foreign_.get()).IgnoreError();
+    heap().Collect();
+  };
+  EXPECT_DEATH(set(), kMessage);
+}
+
+// While the other heap marks, a store into one of its slots would need its barrier.
+TEST_F(ForeignPointerDeathTest, StoresIntoAnotherHeapsSlots) {
+  const auto store = [&] {
+    CycleStepper stepper(other_);
+    stepper.AdvanceTo(CycleStep::kStacksScanned);
+    foreign_->next = nullptr;
+  };
+  EXPECT_DEATH(store(), "elegy: a store to a slot of another heap");
+  Detach();
+  EXPECT_DEATH(store(), "elegy: this thread is not attached");
+}
+
+TEST_F(ForeignPointerDeathTest, WeakReadsOfAnotherHeap) {
+  EXPECT_DEATH(foreign_reference_->Deref(), "elegy: .*another heap");
+  const WeakPersistent<Node> weak = foreign_.get();
+  EXPECT_DEATH(weak.Get(), "elegy: .*not attached to its target's heap");
+}
+
+}  // namespace
+}  // namespace elegy::test

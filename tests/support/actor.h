@@ -1,0 +1,105 @@
+// A mutator on a thread of its own that does what a test tells it, one thing after the other.
+
+#ifndef ELEGY_TESTS_SUPPORT_ACTOR_H_
+#define ELEGY_TESTS_SUPPORT_ACTOR_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "elegy/elegy.h"
+#include "tests/support/stress.h"
+
+namespace elegy::test {
+
+// Between two commands an actor either polls, which ends turns with an unscanned stack and so
+// answers handshakes, or stands still. It begins polling.
+class Actor {
+ public:
+  // Returns when it is attached.
+  explicit Actor(Heap& heap) : thread_([this, &heap] { Run(heap); }) {
+    Do([] {});
+  }
+  Actor(const Actor&) = delete;
+  Actor& operator=(const Actor&) = delete;
+  ~Actor() {
+    Await();
+    SetState([this] { stop_ = true; });
+    thread_.join();
+  }
+
+  // Runs f on the actor's thread; Do returns when it has run, Start at once.
+  void Do(std::function<void()> f) {
+    Start(std::move(f));
+    Await();
+  }
+  void Start(std::function<void()> f) {
+    Await();
+    SetState([&] { command_ = std::move(f); });
+  }
+  void Await() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return command_ == nullptr; });
+  }
+
+  // When StandStill returns, the actor answers no handshake any more until Poll.
+  void StandStill() {
+    Do([this] { polls_ = false; });
+  }
+  void Poll() {
+    Do([this] { polls_ = true; });
+  }
+
+ private:
+  template <class F>
+  void SetState(F&& change) {
+    const std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+
+  void Run(Heap& heap) {
+    Mutator mutator(heap);
+    while (true) {
+      std::function<void()> command;
+      {
+        std::unique_lock lock(mutex_);
+        if (!polls_) changed_.wait(lock, [this] { return stop_ || command_ != nullptr; });
+        if (stop_) return;
+        command = command_;
+      }
+      if (command != nullptr) {
+        command();
+        command = nullptr;
+        ScrubStack();
+        SetState([this] { command_ = nullptr; });
+      } else {
+        mutator.EndTurn(StackState::kNoPointers);
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> command_;
+  bool stop_ = false;
+  bool polls_ = true;  // the actor's own
+  std::thread thread_;
+};
+
+// How many mutators have answered handshake 1, 2, 3 or 4 so far.
+inline std::uint64_t Answers(const Heap& heap, std::size_t handshake) {
+  return heap.Stats().handshakes[handshake - 1].answers;
+}
+inline void AwaitAnswers(const Heap& heap, std::size_t handshake, std::uint64_t answers) {
+  while (Answers(heap, handshake) < answers) std::this_thread::yield();
+}
+
+}  // namespace elegy::test
+
+#endif  // ELEGY_TESTS_SUPPORT_ACTOR_H_

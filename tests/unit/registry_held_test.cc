@@ -1,0 +1,318 @@
+// Held values: of every kind, kept with all that they refer to until the callback has run.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "elegy/elegy.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+using ::testing::ElementsAre;
+
+struct Node {
+  int value = 0;
+  Member<Node> next;
+};
+
+struct Nothing {};
+
+enum class Colour { kRed, kGreen };
+
+struct Mixed {
+  Member<Node> node;
+  int number = 0;
+  std::string text;
+  std::optional<Member<Node>> maybe;
+};
+
+// A type of its own, with a move that empties, and a count of its instances.
+class Counted {
+ public:
+  explicit Counted(int& live) : live_(&live) { ++*live_; }
+  Counted(Counted&& other) noexcept : live_(std::exchange(other.live_, nullptr)) {}
+  Counted& operator=(Counted&&) = delete;
+  ~Counted() {
+    if (live_ != nullptr) --*live_;
+  }
+
+ private:
+  int* live_;
+};
+
+class OnDestruction {
+ public:
+  explicit OnDestruction(std::function<void()> f) : f_(std::move(f)) {}
+  OnDestruction(const OnDestruction&) = delete;
+  OnDestruction& operator=(const OnDestruction&) = delete;
+  ~OnDestruction() { f_(); }
+
+ private:
+  const std::function<void()> f_;
+};
+
+}  // namespace
+}  // namespace elegy::test
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::Counted> = true;
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::OnDestruction> = true;
+
+namespace elegy::test {
+namespace {
+
+class RegistryHeldTest : public HeapTest {
+ public:
+  // Registers a target that nothing refers to.
+  template <class Held>
+  static void RegisterDoomed(FinalizationRegistry<Held>& registry, Held held) {
+    NoInline([&] { ASSERT_TRUE(registry.Register(Make<Node>(), std::move(held)).ok()); });
+  }
+  // What arrives when a doomed target has been registered with it, once.
+  template <class Held>
+  std::vector<Held> SendThrough(Held held) {
+    std::vector<Held> arrived;
+    const Persistent<FinalizationRegistry<Held>> registry(NoInline([&] {
+      return Make<FinalizationRegistry<Held>>(
+          [&](Held value) { arrived.push_back(std::move(value)); });
+    }));
+    RegisterDoomed(*registry, std::move(held));
+    for (int i = 0; i < 3; i++) CollectPrecisely();
+    mutator().Safepoint();
+    return arrived;
+  }
+  // A chain of three nodes.
+  static Node* NewChain() { return Make<Node>(1, Make<Node>(2, Make<Node>(3))); }
+};
+
+TEST_F(RegistryHeldTest, NumbersStringsAndOwnersArriveUnchanged) {
+  EXPECT_THAT(SendThrough(42), ElementsAre(42));
+  EXPECT_THAT(SendThrough(-1.5), ElementsAre(-1.5));
+  EXPECT_THAT(SendThrough(Colour::kGreen), ElementsAre(Colour::kGreen));
+  EXPECT_THAT(SendThrough(std::string(1000, 'x')), ElementsAre(std::string(1000, 'x')));
+  const auto owners = SendThrough(std::make_unique<int>(7));
+  ASSERT_EQ(owners.size(), 1u);
+  EXPECT_EQ(*owners[0], 7);
+  EXPECT_THAT(SendThrough(std::vector{1, 2, 3}), ElementsAre(ElementsAre(1, 2, 3)));
+}
+
+TEST_F(RegistryHeldTest, EmptyStructArrives) { EXPECT_EQ(SendThrough(Nothing()).size(), 1u); }
+
+TEST_F(RegistryHeldTest, NullsArrive) {
+  int calls = 0;
+  const Persistent<FinalizationRegistry<Member<Node>>> slots(
+      Make<FinalizationRegistry<Member<Node>>>([&](Node* node) {
+        EXPECT_EQ(node, nullptr);
+        calls++;
+      }));
+  RegisterDoomed<Member<Node>>(*slots, nullptr);
+  CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_EQ(calls, 1);
+  const auto owners = SendThrough(std::unique_ptr<int>());
+  ASSERT_EQ(owners.size(), 1u);
+  EXPECT_EQ(owners[0], nullptr);
+}
+
+TEST_F(RegistryHeldTest, SlotIsKeptWithWhatItRefersTo) {
+  int sum = 0;
+  const Persistent<FinalizationRegistry<Member<Node>>> registry(
+      Make<FinalizationRegistry<Member<Node>>>([&](Node* node) {
+        for (; node != nullptr; node = node->next.get()) sum += node->value;
+      }));
+  NoInline([&] { RegisterDoomed<Member<Node>>(*registry, NewChain()); });
+  // Queued since the first of them.
+  for (int i = 0; i < 5; i++) heap().Collect(StackState::kNoPointers);
+  mutator().Safepoint();
+  EXPECT_EQ(sum, 6);
+}
+
+TEST_F(RegistryHeldTest, SlotOfALivingRegistrationIsKept) {
+  const Persistent<Node> target(Make<Node>());
+  const Persistent<FinalizationRegistry<Member<Node>>> registry(
+      Make<FinalizationRegistry<Member<Node>>>([](Node*) {}));
+  WeakPersistent<Node> weak;
+  NoInline([&] {
+    auto* const held = NewChain();
+    weak = held->next->next.get();
+    ASSERT_TRUE(registry->Register(target, held).ok());
+  });
+  for (int i = 0; i < 3; i++) CollectPrecisely();
+  EXPECT_EQ(NoInline([&] { return weak.Get()->value; }), 3);
+}
+
+TEST_F(RegistryHeldTest, SlotIsLetGoAfterTheCallback) {
+  const Persistent<FinalizationRegistry<Member<Node>>> registry(
+      Make<FinalizationRegistry<Member<Node>>>([](Node*) {}));
+  WeakPersistent<Node> weak;
+  NoInline([&] {
+    auto* const held = NewChain();
+    weak = held;
+    RegisterDoomed<Member<Node>>(*registry, held);
+  });
+  heap().Collect(StackState::kNoPointers);
+  heap().Collect(StackState::kNoPointers);
+  EXPECT_TRUE(NoInline([&] { return weak.Get() != nullptr; }));
+  NoInline([&] { EXPECT_EQ(registry->CleanupSome(), 1u); });
+  CollectPrecisely();
+  EXPECT_EQ(weak.Get(), nullptr);
+}
+
+TEST_F(RegistryHeldTest, AggregateOfSlotsAndOthersIsKeptWhole) {
+  int calls = 0;
+  const Persistent<FinalizationRegistry<Mixed>> registry(
+      Make<FinalizationRegistry<Mixed>>([&](const Mixed& mixed) {
+        calls++;
+        EXPECT_EQ(mixed.node->next->value, 2);
+        EXPECT_EQ(mixed.number, 9);
+        EXPECT_EQ(mixed.text, "text");
+        EXPECT_EQ((*mixed.maybe)->value, 1);
+      }));
+  NoInline([&] { RegisterDoomed(*registry, Mixed{NewChain(), 9, "text", NewChain()}); });
+  for (int i = 0; i < 3; i++) heap().Collect(StackState::kNoPointers);
+  mutator().Safepoint();
+  EXPECT_EQ(calls, 1);
+}
+
+// Collecting in the callback, with no stack scanned: the record still roots it.
+TEST_F(RegistryHeldTest, SlotIsKeptWhileTheCallbackRuns) {
+  int sum = 0;
+  const Persistent<FinalizationRegistry<Mixed>> registry(
+      Make<FinalizationRegistry<Mixed>>([&](const Mixed& mixed) {
+        CollectPrecisely();
+        CollectPrecisely();
+        for (Node* node = mixed.node; node != nullptr; node = node->next) sum += node->value;
+        for (Node* node = *mixed.maybe; node != nullptr; node = node->next) sum += node->value;
+      }));
+  NoInline([&] { RegisterDoomed(*registry, Mixed{NewChain(), 0, "", NewChain()}); });
+  CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_EQ(sum, 12);
+}
+
+TEST_F(RegistryHeldTest, RegistryItselfMayBeHeld) {
+  struct Self {
+    Member<FinalizationRegistry<Self>> registry;
+  };
+  std::vector<void*> arrived;
+  const Persistent<FinalizationRegistry<Self>> registry(
+      Make<FinalizationRegistry<Self>>([&](Self self) { arrived.push_back(self.registry); }));
+  RegisterDoomed(*registry, Self{registry.get()});
+  for (int i = 0; i < 3; i++) CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_THAT(arrived, ElementsAre(registry.get()));
+}
+
+TEST_F(RegistryHeldTest, HeldValueThatRefersToTheTargetKeepsIt) {
+  int calls = 0;
+  const Persistent<FinalizationRegistry<Member<Node>>> registry(
+      Make<FinalizationRegistry<Member<Node>>>([&](Node*) { calls++; }));
+  WeakPersistent<Node> weak;
+  Persistent<Node> token(Make<Node>());
+  NoInline([&] {
+    auto* const target = Make<Node>(1);
+    weak = target;
+    ASSERT_TRUE(registry->Register(target, Make<Node>(0, target), token).ok());
+  });
+  for (int i = 0; i < 3; i++) CollectPrecisely();
+  EXPECT_TRUE(NoInline([&] { return weak.Get() != nullptr; }));
+  EXPECT_EQ(calls, 0);
+  EXPECT_TRUE(*registry->Unregister(token));
+  CollectPrecisely();
+  EXPECT_EQ(weak.Get(), nullptr);
+}
+
+TEST_F(RegistryHeldTest, TargetOfOneIsHeldByAnother) {
+  std::vector<int> order;
+  const Persistent<FinalizationRegistry<Member<Node>>> registry(
+      Make<FinalizationRegistry<Member<Node>>>([&](Node* held) { order.push_back(held->value); }));
+  NoInline([&] {
+    // Each one's target is the held value of the next: they die one after the other.
+    Node* target = Make<Node>(0);
+    for (int i = 1; i <= 5; i++) {
+      auto* const held = Make<Node>(i);
+      ASSERT_TRUE(registry->Register(held, target).ok());
+      target = held;
+    }
+  });
+  for (int i = 0; i < 10; i++) CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_THAT(order, ElementsAre(4, 3, 2, 1, 0));
+}
+
+TEST_F(RegistryHeldTest, ValuesAreDestroyedOnceHoweverTheyLeave) {
+  int live = 0;
+  int calls = 0;
+  {
+    const Persistent<FinalizationRegistry<Counted>> registry(
+        Make<FinalizationRegistry<Counted>>([&](const Counted&) {
+          calls++;
+          EXPECT_GT(live, 0);
+        }));
+    const Persistent<Node> target(Make<Node>());
+    const Persistent<Node> token(Make<Node>());
+    ASSERT_TRUE(registry->Register(target, Counted(live), token).ok());
+    ASSERT_TRUE(registry->Register(target, Counted(live), token).ok());
+    EXPECT_EQ(live, 2);
+    EXPECT_TRUE(*registry->Unregister(token));
+    EXPECT_EQ(live, 0);
+
+    auto registration = registry->Track(target, Counted(live));
+    ASSERT_TRUE(registration.ok());
+    EXPECT_EQ(live, 1);
+    EXPECT_TRUE(registration->Cancel());
+    EXPECT_EQ(live, 0);
+
+    EXPECT_TRUE(absl::IsInvalidArgument(registry->Register(nullptr, Counted(live))));
+    EXPECT_TRUE(absl::IsInvalidArgument(registry->Register(target, Counted(live), nullptr)));
+    EXPECT_TRUE(absl::IsInvalidArgument(registry->Track(nullptr, Counted(live)).status()));
+    EXPECT_EQ(live, 0);
+
+    RegisterDoomed(*registry, Counted(live));
+    CollectPrecisely();
+    EXPECT_EQ(live, 1);
+    mutator().Safepoint();
+    EXPECT_EQ(calls, 1);
+    EXPECT_EQ(live, 0);
+
+    ASSERT_TRUE(registry->Register(target, Counted(live)).ok());
+    RegisterDoomed(*registry, Counted(live));
+    heap().Collect(StackState::kNoPointers);
+    EXPECT_EQ(live, 2);
+  }
+  // One is queued, and the registry dies only after it has run.
+  CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_EQ(calls, 2);
+  CollectPrecisely();
+  EXPECT_EQ(live, 0);
+}
+
+TEST_F(RegistryHeldTest, DestructorMayUseTheRegistry) {
+  using Registry = FinalizationRegistry<std::unique_ptr<OnDestruction>>;
+  const Persistent<Registry> registry(Make<Registry>([](std::unique_ptr<OnDestruction>) {}));
+  const Persistent<Node> target(Make<Node>());
+  const Persistent<Node> first(Make<Node>());
+  const Persistent<Node> second(Make<Node>());
+  int found = 0;
+  const auto unregister = [&](const Persistent<Node>& token) {
+    return std::make_unique<OnDestruction>([&] { found += *registry->Unregister(token) ? 1 : 0; });
+  };
+  ASSERT_TRUE(registry->Register(target, unregister(second), first).ok());
+  ASSERT_TRUE(registry->Register(target, unregister(first), second).ok());
+  EXPECT_TRUE(*registry->Unregister(first));
+  EXPECT_EQ(found, 1);
+  EXPECT_FALSE(*registry->Unregister(second));
+}
+
+}  // namespace
+}  // namespace elegy::test

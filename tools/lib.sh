@@ -1,0 +1,48 @@
+# Shared by the scripts in this folder: sourced, never run.
+# shellcheck shell=bash disable=SC2034
+
+# Debian's packages that the library, its tests, benchmarks and examples are built with.
+build_packages=(
+  g++ cmake ninja-build pkg-config
+  libabsl-dev libboost-dev libbenchmark-dev libgtest-dev libgmock-dev libjpeg-dev libpng-dev
+)
+# The second compiler, its sanitizers, and its tools.
+clang_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
+
+jobs=$(nproc)
+
+say() {
+  printf '== %s\n' "$*"
+}
+
+# Installs those of the named Debian packages that are missing. Needs no network if none is.
+install_missing() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "Not a Debian system; taken to be installed: $*"
+    return
+  fi
+
+  local missing=() package
+  for package in "$@"; do
+    if ! dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -q '^installed'; then
+      missing+=("$package")
+    fi
+  done
+  if ((${#missing[@]} == 0)); then
+    say "Every package needed is installed"
+    return
+  fi
+
+  local as_root=()
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      say "Missing packages, and neither root nor sudo to install them: ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  say "Installing ${missing[*]}"
+  "${as_root[@]}" apt-get update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes --no-install-recommends "${missing[@]}"
+}
