@@ -177,30 +177,41 @@ void TraceField(const F& field, Visitor& visitor) {
   }
 }
 
-// Whether a field of this type can hold a slot or a weak cell at all.
 template <class F>
-constexpr bool MayHaveSlots() {
-  if constexpr (kIsSlot<F>) {
-    return true;
-  } else if constexpr (kHasNoSlots<F>) {
-    return false;
-  } else if constexpr (HasOwnTrace<F>) {
-    return true;
+struct FieldType {
+  using Type = F;
+};
+
+// Whether `holds` is true of FieldType<L> for the type L of any field that is traced as a whole: a
+// slot, a type without slots, or one with a Trace of its own.
+template <class F, class Predicate>
+constexpr bool AnyLeaf(Predicate holds) {
+  if constexpr (kIsSlot<F> || kHasNoSlots<F> || HasOwnTrace<F>) {
+    return holds(FieldType<F>());
   } else if constexpr (kIsOptional<F> || kIsStdArray<F>) {
-    return MayHaveSlots<typename F::value_type>();
+    return AnyLeaf<typename F::value_type>(holds);
   } else if constexpr (kIsTupleLike<F>) {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (MayHaveSlots<std::remove_cv_t<std::tuple_element_t<I, F>>>() || ...);
+    return [holds]<std::size_t... I>(std::index_sequence<I...>) {
+      return (AnyLeaf<std::remove_cv_t<std::tuple_element_t<I, F>>>(holds) || ...);
     }
     (std::make_index_sequence<std::tuple_size_v<F>>());
   } else {
     CheckTraceable<F>();
     using Fields = decltype(FieldsOf(std::declval<const F&>()));
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (MayHaveSlots<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() || ...);
+    return [holds]<std::size_t... I>(std::index_sequence<I...>) {
+      return (AnyLeaf<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>(holds) || ...);
     }
     (std::make_index_sequence<std::tuple_size_v<Fields>>());
   }
+}
+
+// Whether a field of this type can hold a slot or a weak cell at all.
+template <class F>
+constexpr bool MayHaveSlots() {
+  return AnyLeaf<F>([](auto leaf) {
+    using Leaf = typename decltype(leaf)::Type;
+    return kIsSlot<Leaf> || !kHasNoSlots<Leaf>;
+  });
 }
 
 }  // namespace internal

@@ -25,9 +25,16 @@ inline constexpr bool kIsWeakMember = false;
 template <class T>
 inline constexpr bool kIsWeakMember<WeakMember<T>> = true;
 
+// In a table there is no object around a weak cell that the clearing could find it by. What a class
+// with a Trace of its own hides cannot be seen here.
+template <class V>
+constexpr bool ContainsWeakMember() {
+  return AnyLeaf<V>([](auto leaf) { return kIsWeakMember<typename decltype(leaf)::Type>; });
+}
+
 template <class V>
 constexpr ValueOps MakeValueOps() {
-  static_assert(!kIsWeakMember<V>,
+  static_assert(!ContainsWeakMember<V>(),
                 "elegy: a WeakMember exists only inside a managed object; hold a "
                 "Member<WeakRef<T>> instead");
   static_assert(alignof(V) <= kMaxAlignment, "elegy: an alignment of at most 64 bytes");
