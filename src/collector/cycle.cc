@@ -173,16 +173,24 @@ void HeapImpl::MarkRoots(Marker& marker) {
     MutexLock lock(state_.candidates_mutex);
     candidates.swap(state_.candidates);
   }
-  const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
-  for (const std::vector<void*>& words : candidates) {
-    for (void* word : words) marker.PushCandidate(word, allocated);
-  }
+  for (const std::vector<void*>& words : candidates) MarkCandidates(marker, words);
   state_.roots->ForEach(/*strong=*/true, [&](const WeakCell& cell) {
     if (void* target = cell.Target()) marker.Push(target);
   });
   MutexLock lock(state_.registries_mutex);
   for (const std::shared_ptr<RegistryCore>& core : state_.registries) {
     if (core->IsRoot()) marker.Push(core->self());
+  }
+}
+
+// A part at a time, so that who gives cells back does not wait for long.
+void HeapImpl::MarkCandidates(Marker& marker, const std::vector<void*>& words) {
+  constexpr std::size_t kPart = 512;
+  const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
+  for (std::size_t begin = 0; begin < words.size(); begin += kPart) {
+    const std::size_t end = std::min(begin + kPart, words.size());
+    MutexLock lock(state_.candidates_mutex);
+    for (std::size_t i = begin; i < end; i++) marker.MarkCandidate(words[i], allocated);
   }
 }
 

@@ -83,6 +83,7 @@ class HeapImpl {
   void CondemnIfAsked();
   void TurnBarrierOn();
   void MarkRoots(Marker& marker);
+  void MarkCandidates(Marker& marker, const std::vector<void*>& words);
   void MarkToTheEnd(Marker& marker, CycleReport& report);
   bool TryToFlip(Marker& marker, CycleReport& report);
   void ClearAndQueue(CycleReport& report);

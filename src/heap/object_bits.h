@@ -11,8 +11,16 @@
 //   marker, mutators   -                                      set, by atomic or
 //   sweeper            clears                                 (become the allocated bits)
 //
-// Mark bits are monotone between handshake 1 and handshake 4, but for cells given back by their
-// owner, which hold no object. The bits themselves are relaxed: that an object is marked carries
+// Mark bits are monotone between handshake 1 and handshake 4, but for cells given back, which hold
+// no object: the rest of a run whose owner detaches, a cell whose constructor has thrown. A word of
+// some stack may name such a cell, and while it was its owner's it was allocated and marked. If it
+// lost both bits between the marker's test of the one and its setting of the other, it would be
+// traced, though it holds no object, and destroyed by a later sweep. So candidates are tested and
+// marked under candidates_mutex, and cells are given back under it. Who claims cells sets their mark
+// bits before their allocated bits (release; the test of a candidate acquires): no free cell is seen
+// as allocated and unmarked. Other words than candidates never name a cell without an object.
+//
+// The bits themselves are relaxed: that an object is marked carries
 // nothing but itself. Where a conclusion needs an order (weak reads, ephemerons) the phase word or
 // a lock gives it, and MarkOrdered.
 
@@ -67,16 +75,17 @@ class ObjectBits {
     return (word.fetch_or(0, std::memory_order_acq_rel) & mask) != 0;
   }
 
-  // Acquire: pairs with ClearRange; what its caller had cleared before is seen as cleared.
+  // Acquire: pairs with SetRange and ClearRange; what their caller had set or cleared before is
+  // seen so.
   std::uint64_t WordAcquire(std::size_t block, std::size_t word) const {
     return words_[block * kWordsPerBlock + word].load(std::memory_order_acquire);
   }
 
   // Sets or clears the bits [begin, end) of a block while others may change other bits of the same
-  // words. Setting is relaxed, see above; clearing a release, see WordAcquire.
+  // words. Release: see WordAcquire.
   void SetRange(std::size_t block, std::size_t begin, std::size_t end) const {
     ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) {
-      words_[block * kWordsPerBlock + word].fetch_or(mask, std::memory_order_relaxed);
+      words_[block * kWordsPerBlock + word].fetch_or(mask, std::memory_order_release);  // as said
     });
   }
   void ClearRange(std::size_t block, std::size_t begin, std::size_t end) const {

@@ -73,11 +73,12 @@ void Marker::PushEntry(void* entry) {
   *cursor_++ = entry;
 }
 
-void Marker::PushCandidate(void* word, ObjectBits allocated) {
+void Marker::MarkCandidate(void* word, ObjectBits allocated) {
   const ObjectRef ref = heap_.Resolve(word);
   if (ref.index >= ref.info->Capacity()) return;  // the rest at a block's end
-  if (!allocated.Test(ref.block, ref.index) || marks_.Test(ref.block, ref.index)) return;
-  Push(ref.start);
+  const std::uint64_t mask = ObjectBits::MaskOf(ref.index);
+  if ((allocated.WordAcquire(ref.block, ref.index / 64) & mask) == 0) return;
+  if (ObjectBits::TrySet(marks_.WordOf(ref.block, ref.index), mask)) PushEntry(Tagged(ref.start));
 }
 
 void Marker::OnSlot(const void*, void* target) {

@@ -43,9 +43,10 @@ class Marker final : private Visitor, private TableMarker {
 
   // Adds a grey object; any address inside it.
   void Push(void* object);
-  // Adds a candidate of a conservative scan: nothing, unless it names an allocated, unmarked cell.
-  // `allocated`: the bitmap of the cells allocated before this cycle's black allocation.
-  void PushCandidate(void* word, ObjectBits allocated);
+  // Marks a candidate of a conservative scan, and adds it as grey: nothing, unless it names an
+  // allocated, unmarked cell. `allocated`: the bitmap of the cells allocated before this cycle's
+  // black allocation. The heap's candidates_mutex is held, see src/heap/object_bits.h.
+  void MarkCandidate(void* word, ObjectBits allocated);
 
   // Marks until the worklist is empty and all of `markers` threads are in this call. Returns the
   // objects marked.

@@ -46,6 +46,7 @@ void GiveUpBlock(MutatorImpl& mutator, std::size_t number, bool to_others) {
   if (owned.block == BlockPool::kNoBlock) return;
   const CellRange rest = Remaining(owned, run, mutator.state.pool);
   if (rest.begin < rest.end) {
+    MutexLock lock(mutator.state.candidates_mutex);
     mutator.AllocatedBits().ClearRange(owned.block, rest.begin, rest.end);
     if (mutator.black) mutator.state.MarkBits().ClearRange(owned.block, rest.begin, rest.end);
     mutator.uncounted_bytes -=
@@ -95,8 +96,8 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     end = (end / 64 + 1) * 64;
   }
   end = std::min(end, capacity);
+  if (mutator.black) state.MarkBits().SetRange(owned.block, begin, end);  // first
   bits.SetRange(owned.block, begin, end);
-  if (mutator.black) state.MarkBits().SetRange(owned.block, begin, end);
   owned.next_index = end + 1;
   const std::size_t stride = owned.space->Stride();
   char* const start = state.pool.Address(owned.block);
@@ -240,8 +241,8 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
     state.accounting.Give(count * kBlockBytes);
     throw;
   }
+  if (mutator.black) state.MarkBits().SetRange(head, 0, 1);  // first
   mutator.AllocatedBits().SetRange(head, 0, 1);
-  if (mutator.black) state.MarkBits().SetRange(head, 0, 1);
   mutator.uncounted_bytes += static_cast<std::ptrdiff_t>(count * kBlockBytes);
   CountAllocations(mutator);
   return state.pool.Address(head);
@@ -324,6 +325,7 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void AbandonCell(MutatorCore& core, void* object) {
   HeapState& state = StateOf(core);
   const ObjectRef ref = state.Resolve(object);
+  MutexLock lock(state.candidates_mutex);
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();
   state.pool.Bits(1 - marks).ClearRange(ref.block, ref.index, ref.index + 1);
