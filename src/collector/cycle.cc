@@ -3,19 +3,19 @@
 // Who may be where. The collector's thread runs the steps below one after the other; mutators run
 // all the time. Each is at most one handshake behind the collector:
 //
-//   step                     phase word    a mutator that has answered   one that has not yet
-//   handshake 1              Marking       barrier known to be on        may still store without it
-//   handshake 1 again        Marking       no store under way that began before all barriers were
-//   on handshake 2              Marking       scanned, allocates black      unscanned, allocates
-//   white,
-//                                                                        shades old and new values
-//   MarkRoots, MarkToTheEnd  Marking       (all scanned)                 -
-//   round (handshake 3)      Marking       buffer empty at its answer    buffer may hold grey
-//   objects the flip                 WeakClosed    reads of unmarked targets answer null, in all
-//   threads ClearAndQueue            WeakClosed    as above                      - TurnBarrierOff
-//   Idle          white allocation in blocks    black allocation in its old
-//                                          of the new epoch              blocks
-//   Sweep                    Idle          (all of the new epoch)        -
+//   step               phase word   a mutator that has answered   one that has not yet
+//   handshake 1        Marking      barrier known to be on        may store without it
+//   handshake 1 again  Marking      no store of its own is left   may be within a store that began
+//                                   from before all barriers      before all barriers were on
+//   handshake 2        Marking      scanned, allocates black      unscanned, allocates white,
+//                                                                 shades old and new values
+//   MarkRoots and on   Marking      (all scanned)                 -
+//   handshake 3        Marking      buffer empty at its answer    buffer may hold grey objects
+//   the flip           WeakClosed   reads of unmarked targets answer null, in all threads
+//   ClearAndQueue      WeakClosed   as above                      -
+//   handshake 4        Idle         white allocation, in blocks   black allocation, in its old
+//                                   of the new epoch              blocks
+//   Sweep              Idle         (all of the new epoch)        -
 //
 // Why nothing reachable is white at the flip. When all have answered handshake 2, every object that
 // was reachable then, from stacks, roots or slots, is marked, grey, or reachable from a grey object
