@@ -108,7 +108,8 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length) {
     return ::new (memory) Array<T>(length);
   } else {
     SlotCheck check(g_array_type<T>, memory, MayHaveSlots<T>() ? bytes : 0);
-    ConstructionScope scope(mutator, memory, bytes);
+    ConstructionNode node{mutator.constructing, memory, bytes};
+    ConstructionScope scope(mutator, node);
     auto* const array = ::new (memory) Array<T>(length);
     std::uninitialized_value_construct(array->begin(), array->end());
     scope.Finish();

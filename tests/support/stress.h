@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <thread>
 
 #include "elegy/elegy.h"
@@ -81,28 +83,46 @@ class Canary {
   std::uint64_t check_;
 };
 
-// Objects made and destroyed: equal once all are dead.
-struct Census {
-  std::atomic<std::uint64_t> made{0};
-  std::atomic<std::uint64_t> destroyed{0};
+// Objects made and destroyed: equal once all are dead. The figures live as long as the objects,
+// which a heap may destroy after the test that has made them.
+class Census {
+ private:
+  struct Figures {
+    std::atomic<std::uint64_t> made{0};
+    std::atomic<std::uint64_t> destroyed{0};
+  };
+  std::shared_ptr<Figures> figures_ = std::make_shared<Figures>();
+
+ public:
+  Census() = default;
+  Census(const Census&) = delete;
+  Census& operator=(const Census&) = delete;
+
+  std::atomic<std::uint64_t>& made = figures_->made;
+  std::atomic<std::uint64_t>& destroyed = figures_->destroyed;
+
+ private:
+  friend class Counted;
 };
 
 // A canary that counts itself and dies visibly.
 class Counted {
  public:
-  Counted(std::uint64_t id, Census& census) : canary_(id), census_(&census) { census.made++; }
+  Counted(std::uint64_t id, const Census& census) : canary_(id), figures_(census.figures_) {
+    figures_->made++;
+  }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
   ~Counted() {
     canary_.Kill();
-    census_->destroyed++;
+    figures_->destroyed++;
   }
 
   std::uint64_t id() const { return canary_.id(); }
 
  private:
   Canary canary_;
-  Census* census_;
+  std::shared_ptr<Census::Figures> figures_;
 };
 
 // Overwrites what earlier calls have left below this thread's stack pointer.

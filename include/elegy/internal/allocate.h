@@ -5,13 +5,15 @@
 // MakeSlowly's, out of line. An object whose constructor is running is listed in the mutator, so
 // that a handshake answered from inside the constructor scans it conservatively and the marker
 // never traces it half-built. If the constructor throws, the cell is free again, as if it had never
-// been claimed.
+// been claimed. Where initialisation runs no code of the program's, it can neither throw nor meet a
+// safepoint, and the object is not listed.
 
 #ifndef ELEGY_INTERNAL_ALLOCATE_H_
 #define ELEGY_INTERNAL_ALLOCATE_H_
 
 #include <cstddef>
 #include <new>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -32,26 +34,56 @@ void* AllocateArray(MutatorCore& mutator, const TypeInfo& type, std::size_t byte
 // Undoes the allocation of an object whose constructor has thrown.
 void AbandonCell(MutatorCore& mutator, void* object);
 
+// Lists an object for as long as it is under construction. The node is the caller's, so that what
+// is needed at the end stays in registers: read back from memory, it would make one construction
+// wait for the stores of the one before.
 class ConstructionScope {
  public:
-  ConstructionScope(MutatorCore& mutator, void* object, std::size_t bytes)
-      : mutator_(mutator), node_{mutator.constructing, object, bytes} {
-    mutator.constructing = &node_;
+  ConstructionScope(MutatorCore& mutator, ConstructionNode& node)
+      : mutator_(mutator), outer_(node.outer), object_(node.object) {
+    mutator.constructing = &node;
   }
   ConstructionScope(const ConstructionScope&) = delete;
   ConstructionScope& operator=(const ConstructionScope&) = delete;
-  ~ConstructionScope() {
-    mutator_.constructing = node_.outer;
-    if (!finished_) AbandonCell(mutator_, node_.object);
+  [[gnu::always_inline]] ~ConstructionScope() {
+    mutator_.constructing = outer_;
+    if (!finished_) AbandonCell(mutator_, object_);
   }
 
   void Finish() { finished_ = true; }
 
  private:
   MutatorCore& mutator_;
-  ConstructionNode node_;
+  ConstructionNode* const outer_;
+  void* const object_;
   bool finished_ = false;
 };
+
+// Initialisers and fields without code of the program's behind them.
+template <class F>
+inline constexpr bool kIsPlain = kIsSlot<F> || std::is_scalar_v<F>;
+
+// Whether T's initialisation from A runs no code of the program's: an aggregate of slots and
+// scalars all of which are given (a default member initialiser may be any expression), or a trivial
+// one.
+template <class T, class... A>
+constexpr bool InitialisesPlainly() {
+  if constexpr (!std::is_aggregate_v<T>) {
+    return std::is_trivially_constructible_v<T, A...>;
+  } else if constexpr (sizeof...(A) == 0) {
+    return std::is_trivially_default_constructible_v<T>;
+  } else if constexpr (!(kIsPlain<std::remove_cvref_t<A>> && ...) || std::is_union_v<T> ||
+                       kHasBase<T> || sizeof...(A) > kMaxFields ||
+                       kInitialisers<T> != sizeof...(A) || HasArrayField<T>()) {
+    return false;
+  } else {
+    using Fields = decltype(FieldsOf(std::declval<const T&>()));
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (kIsPlain<std::remove_cvref_t<std::tuple_element_t<I, Fields>>> && ...);
+    }
+    (std::make_index_sequence<sizeof...(A)>());
+  }
+}
 
 // Records the slots constructed in one of a type's first objects and, once it is built, holds them
 // against what its Trace visits: a forgotten slot is fatal, with a message.
@@ -78,16 +110,25 @@ class SlotCheck {
 
 // Braces for aggregates, parentheses for all others.
 template <class T, class... A>
-[[gnu::always_inline]] inline T* ConstructAt(MutatorCore& mutator, void* cell, A&&... args) {
-  ConstructionScope scope(mutator, cell, sizeof(T));
-  T* object;
+[[gnu::always_inline]] inline T* InitialiseAt(void* cell, A&&... args) {
   if constexpr (std::is_aggregate_v<T>) {
-    object = ::new (cell) T{std::forward<A>(args)...};
+    return ::new (cell) T{std::forward<A>(args)...};
   } else {
-    object = ::new (cell) T(std::forward<A>(args)...);
+    return ::new (cell) T(std::forward<A>(args)...);
   }
-  scope.Finish();
-  return object;
+}
+
+template <class T, class... A>
+[[gnu::always_inline]] inline T* ConstructAt(MutatorCore& mutator, void* cell, A&&... args) {
+  if constexpr (InitialisesPlainly<T, A...>()) {
+    return InitialiseAt<T>(cell, std::forward<A>(args)...);
+  } else {
+    ConstructionNode node{mutator.constructing, cell, sizeof(T)};
+    ConstructionScope scope(mutator, node);
+    T* const object = InitialiseAt<T>(cell, std::forward<A>(args)...);
+    scope.Finish();
+    return object;
+  }
 }
 
 #pragma GCC diagnostic pop
