@@ -16,13 +16,13 @@
 // some stack may name such a cell, and while it was its owner's it was allocated and marked. If it
 // lost both bits between the marker's test of the one and its setting of the other, it would be
 // traced, though it holds no object, and destroyed by a later sweep. So candidates are tested and
-// marked under candidates_mutex, and cells are given back under it. Who claims cells sets their mark
-// bits before their allocated bits (release; the test of a candidate acquires): no free cell is seen
-// as allocated and unmarked. Other words than candidates never name a cell without an object.
+// marked under candidates_mutex, and cells are given back under it. Who claims cells sets their
+// mark bits before their allocated bits (release; the test of a candidate acquires): no free cell
+// is seen as allocated and unmarked. Nothing but candidates ever names a cell without an object.
 //
-// The bits themselves are relaxed: that an object is marked carries
-// nothing but itself. Where a conclusion needs an order (weak reads, ephemerons) the phase word or
-// a lock gives it, and MarkOrdered.
+// The bits themselves are relaxed: that an object is marked carries nothing but itself. Where a
+// conclusion needs an order (weak reads, ephemerons) the phase word or a lock gives it, and
+// TestOrdered.
 
 #ifndef ELEGY_SRC_HEAP_OBJECT_BITS_H_
 #define ELEGY_SRC_HEAP_OBJECT_BITS_H_
