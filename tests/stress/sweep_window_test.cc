@@ -37,7 +37,7 @@ class Stopper {
 
  private:
   Barrier* barrier_;
-  std::array<char, 40000> filling_{};
+  [[maybe_unused]] std::array<char, 40000> filling_{};
 };
 
 class SweepWindowTest : public StressTest {
