@@ -66,7 +66,8 @@ void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
   if (!MayEscapeClearing(mutator)) [[likely]]
     return;
   MutexLock lock(mutator.state.noted_mutex);
-  mutator.state.noted_tables.push_back(&table);
+  std::vector<TracedTable*>& tables = mutator.state.noted_tables;
+  if (tables.empty() || tables.back() != &table) tables.push_back(&table);
 }
 
 void KeepForTurn(MutatorCore& core, void* target) {

@@ -1,5 +1,6 @@
 #include "src/weak/clearing.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -49,6 +50,9 @@ std::size_t ClearWeakViews(HeapState& heap, MarkingState& marking) {
     heap.noted_cells.clear();
     heap.noted_tables.clear();
   }
+  // A table is noted by every write that may escape the marker.
+  std::sort(tables.begin(), tables.end());
+  tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
   std::size_t cleared = 0;
   for (WeakCell* cell : cells) cleared += liveness.ClearIfDead(*cell);
   heap.roots->ForEach(/*strong=*/false,
