@@ -72,7 +72,9 @@ class GivenBackCellsTest : public StressTest {
     RunThreads(kWorkers + 1, [&](int number) {
       Random random(static_cast<std::uint64_t>(number));
       if (number < kWorkers) {
-        while (cycles.GoOn(Scaled(300), random)) work(random);
+        do {
+          work(random);
+        } while (cycles.GoOn(Scaled(300), random));
         left--;
         return;
       }
