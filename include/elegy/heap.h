@@ -30,7 +30,8 @@ struct HeapOptions {
   // False: only handles are roots; a raw pointer must not live across a safepoint, and every Make
   // is one.
   bool conservative_stacks = true;
-  // Check the invariants in every cycle, with all mutators held meanwhile. Slow; for tests.
+  // Check the invariants in every cycle, with all mutators held meanwhile. Slow; for tests. A
+  // mutator that waits for another one must do so inside a BlockingRegion: the other may be held.
   bool verify = false;
 };
 
@@ -69,7 +70,8 @@ class Heap {
   HeapStats Stats() const;
 
   // Collects, then writes the graph of live objects as a Chrome DevTools .heapsnapshot (JSON).
-  // Mutators are held while the heap is walked. Errors: Internal if the stream fails. The caller
+  // Mutators are held while the heap is walked; one that waits for another must do so inside a
+  // BlockingRegion. Errors: Internal if the stream fails. The caller
   // must be an attached mutator or no mutator of this heap at all.
   absl::Status WriteSnapshot(std::ostream& out);
 

@@ -22,6 +22,12 @@ class CheckingVisitor final : public Visitor, public TableMarker {
     Fail("verifier: " + std::string(holder) + " refers to an unmarked " +
          std::string(state_.Resolve(target).info->Type()->name));
   }
+  // An object whose constructor has thrown may have been kept by a weak reference to it.
+  void CheckKept(const void* target) {
+    const ObjectRef ref = state_.Resolve(target);
+    const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
+    if (allocated.Test(ref.block, ref.index)) Check(target, "a kept-alive list");
+  }
   void SetHolder(std::string_view holder) { holder_ = holder; }
 
  private:
@@ -48,7 +54,7 @@ void VerifyMarks(HeapState& state) {
   state.roots->ForEach(/*strong=*/true,
                        [&](const WeakCell& cell) { visitor.Check(cell.Target(), "a Persistent"); });
   for (const auto& [id, mutator] : state.mutators) {
-    for (const void* kept : mutator->kept) visitor.Check(kept, "a kept-alive list");
+    for (const void* kept : mutator->kept) visitor.CheckKept(kept);
   }
   MutexLock lock(state.registries_mutex);
   for (const std::shared_ptr<RegistryCore>& core : state.registries) {

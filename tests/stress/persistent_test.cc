@@ -77,6 +77,8 @@ class PersistentStressTest : public StressTest {
   void ActAttached(Places& places, Random& random) {
     const std::size_t i = random.Below(places.size());
     const std::uint64_t id = i + 1;
+    // Not under the place's lock: the verifier would hold its owner, and wait for those who wait.
+    Node* const node = Make<Node>(id, census_);
     places.With(i, [&](auto& handle, auto& weak) {
       Node* const before = handle;
       if (before != nullptr) {
@@ -85,7 +87,6 @@ class PersistentStressTest : public StressTest {
       if (Node* const seen = weak.Get()) {
         ASSERT_EQ(seen->counted.id(), id);
       }
-      Node* const node = Make<Node>(id, census_);
       node->next = before;
       if (before != nullptr) before->next = nullptr;
       handle = node;
