@@ -69,9 +69,11 @@ void CountMarkingHeap(std::uint32_t delta) {
   g_heaps_marking.fetch_add(delta, std::memory_order_relaxed);
 }
 
-// Relaxed: ordered by the handshake's answers.
-bool RoundWasDirty(const HeapState& state) {
-  return state.round_dirty.load(std::memory_order_relaxed);
+// Whether anybody has shaded or marked anything since the last call. Never cleared but here:
+// between two rounds a mutator may hand over its buffer, say so, and detach. Relaxed: ordered by
+// the handshake's answers, or by the lock around a detach.
+bool TakeRoundDirty(HeapState& state) {
+  return state.round_dirty.exchange(false, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -207,7 +209,7 @@ bool HeapImpl::TryToFlip(Marker& marker, CycleReport& report) {
   const std::uint64_t word = state_.phase.Load();
   const std::uint64_t published = state_.worklist.Published();
   RunHandshake(state_, Handshake::kRound);
-  if (RoundWasDirty(state_) || state_.worklist.Published() != published) return false;
+  if (TakeRoundDirty(state_) || state_.worklist.Published() != published) return false;
   const std::vector<void*> shaded = state_.roots->TakeShaded();
   for (void* target : shaded) marker.Push(target);
   if (!shaded.empty()) return false;

@@ -51,10 +51,6 @@ void AwaitAnswers(HeapState& state) {
   }
 }
 
-void ClearRoundDirty(HeapState& state) {
-  state.round_dirty.store(false, std::memory_order_relaxed);  // posted with the request
-}
-
 // Acquire and release: what the collector did while it held is visible afterwards.
 bool IsHeld(const HeapState& state) { return state.held.load(std::memory_order_acquire) != 0; }
 void SetHeld(HeapState& state, bool held) {
@@ -159,7 +155,6 @@ void RunHandshake(HeapState& state, Handshake kind) {
     MutexLock lock(state.mutators_mutex);
     state.newest = kind;
     if (kind == Handshake::kQuiesce) state.cycle++;
-    ClearRoundDirty(state);
     for (MutatorImpl* mutator : Post(state, kind)) {
       if (!BeginServing(*mutator, kind)) continue;
       AnswerTimed(*mutator, kind);
