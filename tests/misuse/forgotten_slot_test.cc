@@ -43,7 +43,7 @@ class ForgetsAll {
   void Trace(Visitor&) const {}
 
  private:
-  std::int64_t number_ = 0;
+  [[maybe_unused]] std::int64_t number_ = 0;
   Member<Leaf> leaf_;
 };
 
@@ -105,7 +105,7 @@ class Outer {
   void Trace(Visitor& visitor) const { visitor.Trace(inner_); }
 
  private:
-  std::int64_t number_ = 0;
+  [[maybe_unused]] std::int64_t number_ = 0;
   ForgetsMember inner_;
 };
 

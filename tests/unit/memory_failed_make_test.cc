@@ -224,7 +224,7 @@ class Failure {
   void Trace(Visitor&) const {}
 
  private:
-  std::array<std::int64_t, 16> padding_ = {};
+  [[maybe_unused]] std::array<std::int64_t, 16> padding_ = {};
 };
 
 // Their memory is reclaimed like that of the dead, also at the limit.

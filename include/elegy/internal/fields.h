@@ -13,19 +13,24 @@ namespace elegy::internal {
 
 inline constexpr std::size_t kMaxFields = 32;
 
-// Stands for the initialiser of any field of Owner, but not for a whole Owner.
+// Stands for the initialiser of any field of Owner, but not for a whole Owner. Never called; clang
+// wants a body where Owner has no linkage.
 template <class Owner>
 struct AnyField {
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Owner> && !std::is_base_of_v<F, Owner>)
-  operator F() const;
+  operator F() const {
+    __builtin_unreachable();
+  }
 };
 
 // Stands for the initialiser of a base class of Owner.
 template <class Owner>
 struct AnyBase {
   template <class F>
-  requires(std::is_base_of_v<F, Owner> && !std::is_same_v<F, Owner>) operator F() const;
+  requires(std::is_base_of_v<F, Owner> && !std::is_same_v<F, Owner>) operator F() const {
+    __builtin_unreachable();
+  }
 };
 
 template <class T, std::size_t>
