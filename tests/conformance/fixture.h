@@ -5,13 +5,16 @@
 #define ELEGY_TESTS_CONFORMANCE_FIXTURE_H_
 
 #include <array>
+#include <atomic>
 #include <functional>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
 
 namespace elegy::test {
 
@@ -54,6 +57,30 @@ class StepConformanceTest : public ConformanceTest {
   static void RunCycle(elegy::testing::CycleStepper& stepper) {
     stepper.AdvanceTo(elegy::testing::CycleStep::kSwept);
     stepper.FinishCycle();
+  }
+};
+
+// Several mutators, of which the test's own is one. Only handles are roots.
+class ThreadsConformanceTest : public ConformanceTest {
+ public:
+  ThreadsConformanceTest() : ConformanceTest({.conservative_stacks = false}) {}
+
+  // Runs body(0) to body(threads - 1), each on an attached thread of its own, and beside them
+  // cycle after cycle.
+  void RunBesideCycles(int threads, const std::function<void(int, Mutator&)>& body) {
+    const BlockingRegion region(mutator());
+    std::atomic<int> running = threads;
+    std::thread cycles([&] {
+      while (running > 0) heap().Collect();
+    });
+    RunThreads(threads, [&](int i) {
+      {
+        Mutator attached(heap());
+        body(i, attached);
+      }
+      running--;
+    });
+    cycles.join();
   }
 };
 
