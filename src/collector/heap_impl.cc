@@ -144,7 +144,7 @@ std::vector<std::shared_ptr<RegistryCore>> AllRegistries(HeapState& state) {
 
 std::size_t HeapImpl::DeliverAllQueued() {
   std::size_t ran = 0;
-  for (const auto& core : AllRegistries(state_)) ran += core->Cleanup(SIZE_MAX);
+  for (const auto& core : AllRegistries(state_)) ran += core->RunQueued(SIZE_MAX);
   return ran;
 }
 

@@ -78,6 +78,7 @@ class MutatorImpl : public MutatorCore {
 
   // What the held values of callbacks that are running refer to, innermost last.
   std::vector<void*> callback_roots;
+  int running_callbacks = 0;  // one inside the other
 
   // The stack.
   StackExtent stack;

@@ -67,7 +67,8 @@ std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
     const std::shared_ptr<RegistryCore> core = NextReady(mutator);
     if (core == nullptr) break;
     const std::size_t some = core->Cleanup(max_callbacks - ran);
-    if (some == 0) break;  // counted by the collector and not yet in the queue
+    // Nested too deep, or counted by the collector and not yet in the queue.
+    if (some == 0) break;
     ran += some;
   }
   return ran;

@@ -87,9 +87,11 @@ void RegistryCore::Run(Record& record) {
     const std::size_t roots = mutator.callback_roots.size();
     ~Finish() {
       mutator.callback_roots.resize(roots);
+      mutator.running_callbacks--;
       core.FinishRun(record);
     }
   } finish{*this, record, mutator};
+  mutator.running_callbacks++;
   {
     MutexLock lock(mutex_);
     ShadeDropped(ops_, HeldOf(record));
@@ -98,7 +100,14 @@ void RegistryCore::Run(Record& record) {
   Invoke(HeldOf(record));
 }
 
+// Without the limit a callback that ends its turn would, with many records queued, take as many
+// frames as there are records.
 std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
+  if (HasQueued() && CurrentImpl().running_callbacks >= kDeepest) return 0;
+  return RunQueued(max_callbacks);
+}
+
+std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
   std::size_t ran = 0;
   while (ran < max_callbacks) {
     Record* const record = TakeQueued();

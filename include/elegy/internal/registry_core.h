@@ -122,8 +122,11 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   absl::StatusOr<bool> Unregister(const void* token) ELEGY_EXCLUDES(mutex_);
   bool Cancel(RecordName name) ELEGY_EXCLUDES(mutex_);
   bool RunNow(RecordName name) ELEGY_EXCLUDES(mutex_);
-  // Runs queued callbacks on this thread; returns how many this call has run.
+  // Runs queued callbacks on this thread; returns how many this call has run. Inside kDeepest
+  // callbacks of this thread it runs none: those outside go on.
   std::size_t Cleanup(std::size_t max_callbacks) ELEGY_EXCLUDES(mutex_);
+  // The same, however deep.
+  std::size_t RunQueued(std::size_t max_callbacks) ELEGY_EXCLUDES(mutex_);
 
   // For the collector.
   void* self() const { return self_; }
@@ -155,6 +158,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
 
  private:
   static constexpr std::size_t kChunkRecords = 256;
+  static constexpr int kDeepest = 1000;
 
   // The records that share a token.
   using Records = absl::InlinedVector<Record*, 2>;
