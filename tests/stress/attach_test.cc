@@ -133,7 +133,7 @@ TEST_F(AttachTest, ShortVisitsWhileCyclesFollowEachOther) {
     BackToBackCycles cycles(heap());
     RunThreads(6, [&](int thread) {
       Random random(static_cast<std::uint64_t>(thread));
-      while (cycles.GoOn(Scaled(20000), random) && !HasFatalFailure()) {
+      for (std::size_t i = 0; i < Scaled(4000) && cycles.GoOn(SIZE_MAX, random); i++) {
         if (thread == 0) {
           site().shelf.Carry(random);
         } else {
@@ -262,8 +262,7 @@ TEST_F(AttachTest, TwoHeapsOneAfterTheOther) {
       BackToBackCycles there(*other);
       RunThreads(5, [&](int thread) {
         Random random(static_cast<std::uint64_t>(thread));
-        while ((here.GoOn(Scaled(3000), random) || there.GoOn(Scaled(3000), random)) &&
-               !HasFatalFailure()) {
+        for (std::size_t i = 0; i < Scaled(800) && here.GoOn(SIZE_MAX, random); i++) {
           site().Visit(heap(), random);
           other_site.Visit(*other, random);
         }

@@ -88,13 +88,14 @@ TEST_F(BlockingTest, ManyBlockedStacksHoldTheirObjects) {
     RunThreads(kBlocked + kBusy, [&](int thread) {
       Random random(static_cast<std::uint64_t>(thread));
       Mutator mutator(heap());
-      while (cycles.GoOn(Scaled(120), random) && !HasFatalFailure()) {
+      for (std::size_t i = 0; i < Scaled(150) && cycles.GoOn(SIZE_MAX, random); i++) {
+        if (HasFatalFailure()) return;
         if (thread >= kBlocked) {
           MakeItem(random.Below(100) + 1);  // takes the memory of what is lost
           continue;
         }
         AtDepth(random.Below(40), [&] {
-          for (std::size_t i = random.Below(4); i > 0; i--) {
+          for (std::size_t times = random.Below(4); times > 0; times--) {
             const BlockingRegion region(mutator);
             std::this_thread::yield();
           }
@@ -113,7 +114,8 @@ TEST_F(BlockingTest, EnteringAndLeavingInATightLoop) {
       Random random(static_cast<std::uint64_t>(thread));
       Mutator mutator(heap());
       Item* hand = MakeItem(static_cast<std::uint64_t>(thread) + 1);
-      while (cycles.GoOn(Scaled(1500), random) && !HasFatalFailure()) {
+      for (std::size_t i = 0; i < Scaled(10'000) && cycles.GoOn(SIZE_MAX, random); i++) {
+        if (HasFatalFailure()) return;
         hand = AnySlot(random).exchange(hand);
         {
           const BlockingRegion region(mutator);

@@ -127,10 +127,10 @@ HeapOptions Limited(std::size_t bytes) {
 }
 
 TEST_F(FailureTest, AHeapThatIsFullForSeveralThreadsAtOnce) {
-  constexpr std::size_t kLimit = std::size_t{2} << 20;
+  constexpr std::size_t kLimit = std::size_t{1} << 20;
   constexpr int kThreads = 4;
   Heap small(Limited(kLimit));
-  for (std::size_t round = 0; round < Scaled(4) + 1; round++) {
+  for (std::size_t round = 0; round < Scaled(3); round++) {
     std::atomic<int> refused{0};
     RunThreads(kThreads, [&](int thread) {
       Mutator mutator(small);
@@ -141,7 +141,7 @@ TEST_F(FailureTest, AHeapThatIsFullForSeveralThreadsAtOnce) {
         while (true) {
           list = Make<Item>(length + 1, census_, list);
           length++;
-          if (random.OneIn(64)) MakeArray<char>(random.Below(50'000));
+          if (random.OneIn(64)) MakeArray<char>(random.Below(20'000));
         }
       } catch (const std::bad_alloc&) {
         refused++;
@@ -211,9 +211,9 @@ TEST_F(FailureTest, CallbacksThatThrow) {
             throw std::runtime_error("on purpose");
           },
           std::move(options)));
-      while (cycles.GoOn(Scaled(500), random)) {
-        for (std::size_t i = random.Below(8); i > 0; i--) {
-          ASSERT_TRUE(mine->Register(Make<Item>(1, census_), static_cast<int>(i)).ok());
+      for (std::size_t i = 0; i < Scaled(3000) && cycles.GoOn(SIZE_MAX, random); i++) {
+        for (int held = static_cast<int>(random.Below(8)); held > 0; held--) {
+          ASSERT_TRUE(mine->Register(Make<Item>(1, census_), int{held}).ok());
           registered++;
         }
         end_turn(mutator);
