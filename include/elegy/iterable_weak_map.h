@@ -59,7 +59,7 @@ class IterableWeakMap : private WeakMap<K, V> {
         if (entry == nullptr) return;
         order = entry->order;
         key = static_cast<K*>(entry->given_key);
-        value = internal::ValueAccess<V>::Read(*static_cast<const V*>(stored));
+        value = Base::Read(stored);
       }
       fn(key, *value);
     }

@@ -66,12 +66,13 @@ void CollectForRoom();
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;
+  using Stored = internal::Stored<V>;
 
  public:
   using Found = typename Access::Found;
   using Plain = typename Access::Plain;
 
-  WeakMap() : table_(internal::kValueOps<V>) { internal::CheckMadeAlone(this, "WeakMap"); }
+  WeakMap() : table_(internal::kStoredOps<V>) { internal::CheckMadeAlone(this, "WeakMap"); }
   WeakMap(const WeakMap&) = delete;
   WeakMap& operator=(const WeakMap&) = delete;
 
@@ -80,9 +81,9 @@ class WeakMap {
     return WithRoom(key, [&](void* start) {
       internal::MutexLock lock(table_.mutex());
       if (void* found = table_.Find(start)) {
-        Overwrite(found, std::move(value));
+        Overwrite(found, Stored(std::move(value)));
       } else {
-        Place(table_.Insert(start, key), std::move(value));
+        Insert(start, key, std::move(value));
       }
     });
   }
@@ -91,7 +92,7 @@ class WeakMap {
     void* const start = internal::WeakTable::KeyOf(key);
     internal::MutexLock lock(table_.mutex());
     const void* const value = start == nullptr ? nullptr : table_.Find(start);
-    return value == nullptr ? Access::None() : Found(Access::Read(*static_cast<const V*>(value)));
+    return value == nullptr ? Access::None() : Found(Read(value));
   }
 
   bool Has(const K* key) const {
@@ -113,8 +114,8 @@ class WeakMap {
     absl::Status status = WithRoom(key, [&](void* start) {
       internal::MutexLock lock(table_.mutex());
       void* found = table_.Find(start);
-      if (found == nullptr) found = Place(table_.Insert(start, key), std::move(value));
-      result = Access::Read(*static_cast<const V*>(found));
+      if (found == nullptr) found = Insert(start, key, std::move(value));
+      result = Read(found);
     });
     if (!status.ok()) return status;
     return *std::move(result);
@@ -145,7 +146,7 @@ class WeakMap {
     internal::MutexLock lock(table_.mutex());
     const void* const value = table_.Find(start);
     if (value == nullptr) return std::nullopt;
-    return Access::Read(*static_cast<const V*>(value));
+    return Read(value);
   }
 
   absl::StatusOr<Plain> SetAndRead(K* key, V value) {
@@ -174,17 +175,24 @@ class WeakMap {
     return internal::NoRoomError();
   }
 
-  void* Place(void* storage, V&& value) ELEGY_REQUIRES(table_.mutex()) {
-    ::new (storage) V(std::move(value));
+  static Plain Read(const void* stored) {
+    return Access::Read(static_cast<const Stored*>(stored)->get());
+  }
+
+  // What may fail comes first: then nothing has changed.
+  void* Insert(void* start, K* key, V&& value) ELEGY_REQUIRES(table_.mutex()) {
+    table_.MakeRoom();
+    Stored stored(std::move(value));
+    void* const storage = table_.Insert(start, key);
+    ::new (storage) Stored(std::move(stored));
     table_.ShadeInserted(storage);
     return storage;
   }
 
-  void Overwrite(void* storage, V&& value) ELEGY_REQUIRES(table_.mutex()) {
+  void Overwrite(void* storage, Stored&& value) ELEGY_REQUIRES(table_.mutex()) {
     table_.ShadeOverwritten(storage);
-    V* const stored = static_cast<V*>(storage);
-    std::destroy_at(stored);
-    ::new (storage) V(std::move(value));
+    std::destroy_at(static_cast<Stored*>(storage));
+    ::new (storage) Stored(std::move(value));
     table_.ShadeInserted(storage);
   }
 

@@ -73,10 +73,15 @@ RecordName RegistryCore::AddLocked(void* target, void* token, void* held,
   if (free_ == nullptr) AddChunk();
   Record& record = *free_;
   if (token != nullptr) by_token_[token].push_back(&record);
-  ops_.move(HeldOf(record), held);
+  record.token = token;
+  try {
+    ops_.move(HeldOf(record), held);
+  } catch (...) {
+    ForgetToken(record);
+    throw;
+  }
   free_ = record.next_free;
   record.target = target;
-  record.token = token;
   record.external_bytes = options.external_bytes;
   record.location = options.location;
   record.state = Record::State::kLive;

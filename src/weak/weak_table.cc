@@ -63,11 +63,13 @@ void* WeakTable::Find(const void* key) {
   return slot == kNone ? nullptr : ValueAt(index_[slot] - 1);
 }
 
+void WeakTable::MakeRoom() {
+  if (used_ < capacity_) return;
+  // Half full of holes: the same size will do.
+  Rebuild(std::max(kFirstCapacity, size_ * 2 > capacity_ ? capacity_ * 2 : capacity_));
+}
+
 void* WeakTable::Insert(void* key, const void* given) {
-  if (used_ == capacity_) {
-    // Half full of holes: the same size will do.
-    Rebuild(std::max(kFirstCapacity, size_ * 2 > capacity_ ? capacity_ * 2 : capacity_));
-  }
   const std::size_t mask = index_.size() - 1;
   std::size_t slot = HashOf(key) & mask;
   while (index_[slot] != 0 && index_[slot] != kErased) slot = (slot + 1) & mask;

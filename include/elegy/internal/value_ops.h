@@ -4,13 +4,47 @@
 #define ELEGY_INTERNAL_VALUE_OPS_H_
 
 #include <cstddef>
+#include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "elegy/visitor.h"
 #include "elegy/weak_ref.h"
 
 namespace elegy::internal {
+
+// A value in a weak table, which moves its values when it grows or shrinks, also on the collector's
+// thread: that cannot fail. A value whose own moves may throw stands behind a pointer.
+template <class V>
+class Stored {
+  static constexpr bool kInPlace = std::is_nothrow_move_constructible_v<V>;
+
+ public:
+  explicit Stored(V&& value) : value_(Take(std::move(value))) {}
+
+  V& get() {
+    if constexpr (kInPlace) {
+      return value_;
+    } else {
+      return *value_;
+    }
+  }
+  const V& get() const { return const_cast<Stored&>(*this).get(); }
+
+ private:
+  using Place = std::conditional_t<kInPlace, V, std::unique_ptr<V>>;
+
+  static Place Take(V&& value) {
+    if constexpr (kInPlace) {
+      return std::move(value);
+    } else {
+      return std::make_unique<V>(std::move(value));
+    }
+  }
+
+  Place value_;
+};
 
 struct ValueOps {
   std::size_t bytes;
@@ -33,24 +67,36 @@ constexpr bool ContainsWeakMember() {
 }
 
 template <class V>
+const V& ValueIn(const V& value) {
+  return value;
+}
+template <class V>
+const V& ValueIn(const Stored<V>& stored) {
+  return stored.get();
+}
+
+// Of a V that stands in storage as an S.
+template <class V, class S>
 constexpr ValueOps MakeValueOps() {
   static_assert(!ContainsWeakMember<V>(),
                 "elegy: a WeakMember exists only inside a managed object; hold a "
                 "Member<WeakRef<T>> instead");
   static_assert(alignof(V) <= kMaxAlignment, "elegy: an alignment of at most 64 bytes");
-  ValueOps ops = {sizeof(V), alignof(V), nullptr, nullptr, nullptr};
-  ops.move = [](void* to, void* from) { ::new (to) V(std::move(*static_cast<V*>(from))); };
-  ops.destroy = [](void* value) { static_cast<V*>(value)->~V(); };
+  ValueOps ops = {sizeof(S), alignof(S), nullptr, nullptr, nullptr};
+  ops.move = [](void* to, void* from) { ::new (to) S(std::move(*static_cast<S*>(from))); };
+  ops.destroy = [](void* value) { std::destroy_at(static_cast<S*>(value)); };
   if constexpr (MayHaveSlots<V>()) {
     ops.trace = [](const void* value, Visitor& visitor) {
-      TraceField(*static_cast<const V*>(value), visitor);
+      TraceField(ValueIn<V>(*static_cast<const S*>(value)), visitor);
     };
   }
   return ops;
 }
 
 template <class V>
-inline constexpr ValueOps kValueOps = MakeValueOps<V>();
+inline constexpr ValueOps kValueOps = MakeValueOps<V, V>();
+template <class V>
+inline constexpr ValueOps kStoredOps = MakeValueOps<V, Stored<V>>();
 
 }  // namespace elegy::internal
 

@@ -50,9 +50,11 @@ class WeakTable final : public TracedTable {
   // The value of a key, or null. The next ones never run the program's code but V's moves and
   // destructors.
   void* Find(const void* key) ELEGY_REQUIRES(mutex_);
-  // Room for the value of a key that is not there; the caller constructs it, by an operation that
-  // cannot fail. Throws std::bad_alloc, also for want of room within max_heap_bytes, and has then
-  // changed nothing.
+  // Room for one more entry. Throws std::bad_alloc, also for want of room within max_heap_bytes,
+  // and has then changed nothing.
+  void MakeRoom() ELEGY_REQUIRES(mutex_);
+  // The storage for the value of a key that is not there, and for which there is room; the caller
+  // constructs it, by an operation that cannot fail.
   void* Insert(void* key, const void* given) ELEGY_REQUIRES(mutex_);
   bool Erase(const void* key) ELEGY_REQUIRES(mutex_);
   void EraseAll() ELEGY_REQUIRES(mutex_);
