@@ -45,8 +45,8 @@ namespace elegy::internal {
 void RunHandshake(HeapState& state, Handshake kind);
 
 // Holds every mutator, running or blocked, and attach and detach, for the scope's life. Between two
-// scopes there has to be a handshake: a mutator that the first has held may not have looked yet when
-// the second begins, and would sleep on without having answered it.
+// scopes there has to be a handshake: a mutator that the first has held may not have looked yet
+// when the second begins, and would sleep on without having answered it.
 class ELEGY_SCOPED_CAPABILITY HoldScope {
  public:
   explicit HoldScope(HeapState& state) ELEGY_ACQUIRE(state.mutators_mutex);
