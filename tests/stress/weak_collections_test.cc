@@ -182,14 +182,16 @@ TEST_F(WeakCollectionsTest, WalksWhileKeysDie) {
       Random random(static_cast<std::uint64_t>(thread));
       Mutator mutator(heap());
       std::vector<Persistent<Item>> keys;
+      const auto insert = [&] {
+        Item* const key = Make<Item>(random.Below(1000) + 1, census_);
+        Item* const value = Make<Item>(key->counted.id() | kIsValue, census_, key);
+        ASSERT_TRUE(map_->Set(key, value).ok());
+        if (random.OneIn(2)) keys.emplace_back(key);
+      };
+      insert();  // so that the others' first walk meets something
       for (std::size_t i = 0; i < Scaled(800) && !HasFatalFailure(); i++) {
         if (thread < 2) {
-          for (std::size_t more = random.Below(100); more > 0; more--) {
-            Item* const key = Make<Item>(random.Below(1000) + 1, census_);
-            Item* const value = Make<Item>(key->counted.id() | kIsValue, census_, key);
-            ASSERT_TRUE(map_->Set(key, value).ok());
-            if (random.OneIn(2)) keys.emplace_back(key);
-          }
+          for (std::size_t more = random.Below(100); more > 0; more--) insert();
           if (random.OneIn(4)) keys.clear();
         } else {
           std::size_t stay = random.Below(200);

@@ -291,7 +291,10 @@ std::atomic<bool> Obstacle::entered{false}, Obstacle::released{false};
 TYPED_TEST(MemoryConstructorTest, OneThatThrowsWhileItIsYetToBeSweptLeavesNothing) {
   for (int i = 0; i < 5; i++) {
     Obstacle::entered = Obstacle::released = false;
-    NoInline([] { Make<Obstacle>(); });
+    // More than one: a stale word on the stack may hold one or the other.
+    NoInline([] {
+      for (int obstacle = 0; obstacle < 100; obstacle++) Make<Obstacle>();
+    });
     this->mutator().EndTurn(StackState::kNoPointers);
     std::thread collector;
     Persistent<WeakRef<TypeParam>> reference;
