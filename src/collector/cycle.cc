@@ -87,10 +87,16 @@ void HeapImpl::Run() {
   }
 }
 
+// The task runs without the lock: it may hold the mutators, one of which may wait for the lock to
+// ask for the next. It outlives the cycle: who has asked for it waits for that.
 void HeapImpl::RunTask(std::uint64_t cycle) {
-  MutexLock lock(task_mutex_);
-  if (task_ == nullptr || cycle < task_cycle_) return;
-  (*std::exchange(task_, nullptr))();
+  const std::function<void()>* task;
+  {
+    MutexLock lock(task_mutex_);
+    if (task_ == nullptr || cycle < task_cycle_) return;
+    task = std::exchange(task_, nullptr);
+  }
+  (*task)();
 }
 
 void HeapImpl::RunCycle(std::uint64_t number) {
