@@ -65,12 +65,12 @@ class Histogram {
   }
 
  private:
-  static constexpr std::size_t kBuckets = 62 * 8;
+  static constexpr std::size_t kBuckets = 496;  // 62 powers of two by 8
 
   static std::size_t IndexOf(std::uint64_t value) {
     if (value < 8) return value;
-    const int shift = std::bit_width(value) - 4;
-    return static_cast<std::size_t>(shift + 1) * 8 + ((value >> shift) & 7);
+    const auto shift = static_cast<std::size_t>(std::bit_width(value)) - 4;
+    return (shift + 1) * 8 + ((value >> shift) & 7);
   }
   static std::uint64_t UpperBound(std::size_t index) {
     if (index < 8) return index;
