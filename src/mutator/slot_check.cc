@@ -2,9 +2,12 @@
 // object must be visited by its Trace.
 //
 // While g_slot_recorders is not zero every slot's constructor calls RecordSlot, on all threads;
-// each thread keeps a stack of the objects it is checking, and notes the slots that lie in them.
+// each thread keeps a stack of the objects it is checking, and notes the slots that lie in them. An
+// object is checked between its allocation and its construction, where nothing may throw: without
+// memory for the notes there are fewer of them, or no check.
 
 #include <atomic>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -58,10 +61,12 @@ bool TakeCheck(const TypeInfo& type) {
 // The innermost object under check on this thread. Void, for Record is the class's own.
 static constinit thread_local void* t_innermost = nullptr;
 
-SlotCheck::SlotCheck(const TypeInfo& type, const void* object, std::size_t bytes) {
+SlotCheck::SlotCheck(const TypeInfo& type, const void* object, std::size_t bytes) noexcept {
   if (bytes == 0 || bytes > kMostChecked || !TakeCheck(type)) return;
   const auto* const begin = static_cast<const char*>(object);
-  record_ = new Record{type, begin, begin + bytes, static_cast<Record*>(t_innermost), {}};
+  record_ =
+      new (std::nothrow) Record{type, begin, begin + bytes, static_cast<Record*>(t_innermost), {}};
+  if (record_ == nullptr) return;
   t_innermost = record_;
   CountRecorders(1);
 }
@@ -73,10 +78,15 @@ SlotCheck::~SlotCheck() {
   delete record_;
 }
 
-void SlotCheck::Note(const void* slot) {
+void SlotCheck::Note(const void* slot) noexcept {
   for (auto* record = static_cast<Record*>(t_innermost); record != nullptr;
        record = record->outer) {
-    if (slot >= record->begin && slot < record->end) return record->slots.push_back(slot);
+    if (slot < record->begin || slot >= record->end) continue;
+    try {
+      record->slots.push_back(slot);
+    } catch (const std::bad_alloc&) {  // one note fewer
+    }
+    return;
   }
 }
 

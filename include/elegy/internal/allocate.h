@@ -89,7 +89,7 @@ constexpr bool InitialisesPlainly() {
 // against what its Trace visits: a forgotten slot is fatal, with a message.
 class SlotCheck {
  public:
-  SlotCheck(const TypeInfo& type, const void* object, std::size_t bytes);
+  SlotCheck(const TypeInfo& type, const void* object, std::size_t bytes) noexcept;
   SlotCheck(const SlotCheck&) = delete;
   SlotCheck& operator=(const SlotCheck&) = delete;
   ~SlotCheck();
@@ -97,7 +97,7 @@ class SlotCheck {
   void Compare();
 
   // A slot has been constructed on this thread.
-  static void Note(const void* slot);
+  static void Note(const void* slot) noexcept;
 
  private:
   struct Record;
