@@ -16,6 +16,7 @@ function(elegy_bench_smoke_tests name)
   set(size_finalize --objects=10000)
   set(size_deref --objects=10000 --passes=2)
   set(size_ephemeron --objects=10000)
+  set(size_ephemeron-chain --objects=2000 --length=500 --maps=3 --backwards=1 --passes=1)
   set(size_mark --objects=50000)
   foreach(workload IN LISTS arg_WORKLOADS)
     elegy_bench_smoke_test(${name}.${workload}
@@ -27,7 +28,7 @@ set(common_workloads alloc32 binary-trees binary-trees-mt gcbench churn)
 
 elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
 elegy_bench_smoke_tests(elegy
-  WORKLOADS ${common_workloads} finalize deref ephemeron mark
+  WORKLOADS ${common_workloads} finalize deref ephemeron ephemeron-chain mark
   COMMAND elegy_workloads)
 if(TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_tests(shared_ptr
@@ -56,6 +57,11 @@ if(TARGET elegy_micro_bench)
 endif()
 
 find_package(Python3 QUIET COMPONENTS Interpreter)
+if(Python3_FOUND)
+  elegy_bench_smoke_test(chains
+    "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/ephemeron_chains.py"
+    --build-dir "${PROJECT_BINARY_DIR}" --lengths 10,1000 --passes 1 --cpu)
+endif()
 if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"

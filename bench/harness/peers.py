@@ -7,7 +7,7 @@ from pathlib import Path
 # churn stands for churn-L with any number L of MiB.
 COMMON = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn"]
 ALL_WORKLOADS = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64", "churn-256",
-                 "churn-1024", "finalize", "deref", "ephemeron", "mark"]
+                 "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain", "mark"]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
@@ -19,6 +19,7 @@ QUICK_FLAGS = {
     "finalize": ["--objects=10000"],
     "deref": ["--objects=10000", "--passes=2"],
     "ephemeron": ["--objects=10000"],
+    "ephemeron-chain": ["--objects=10000", "--passes=2"],
     "mark": ["--objects=50000"],
 }
 
@@ -64,7 +65,7 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     jar = ["java", "-cp", str(bench / "bench_peer_jvm.jar"), "Bench"]
     collector_workloads = COMMON + ["finalize", "deref", "mark"]
     peers = [
-        Peer("elegy", COMMON + ["finalize", "deref", "ephemeron", "mark"],
+        Peer("elegy", COMMON + ["finalize", "deref", "ephemeron", "ephemeron-chain", "mark"],
              [str(bench / "elegy_workloads")]),
         Peer("bdw", collector_workloads, [str(bench / "bench_peer_bdw")],
              {"GC_MARKERS": str(os.cpu_count())}),

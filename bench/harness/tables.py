@@ -18,6 +18,7 @@ METRICS = {
     "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
     "finalize": ["ns_per_op", "register_ns"],
     "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
+    "ephemeron-chain": ["entry_ns", "death_ns"],
 }
 METRICS_OF_ALL = ["cpu_s", "peak_rss_mb"]
 

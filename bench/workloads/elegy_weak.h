@@ -19,6 +19,10 @@ void RunDeref(ElegyMemory memory, const Flags& flags, Report& report);
 // every second key and collects.
 void RunEphemeron(ElegyMemory memory, const Flags& flags, Report& report);
 
+// Collects chains of entries, each of whose values is the next one's key, while their first keys
+// live and once more when these have died.
+void RunEphemeronChain(ElegyMemory memory, const Flags& flags, Report& report);
+
 }  // namespace elegy::bench
 
 #endif  // ELEGY_BENCH_WORKLOADS_ELEGY_WEAK_H_

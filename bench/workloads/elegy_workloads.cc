@@ -23,6 +23,8 @@ bool RunWorkload(ElegyMemory memory, const Flags& flags, Report& report) {
     RunDeref(memory, flags, report);
   } else if (flags.workload() == "ephemeron") {
     RunEphemeron(memory, flags, report);
+  } else if (flags.workload() == "ephemeron-chain") {
+    RunEphemeronChain(memory, flags, report);
   } else if (flags.workload() == "mark") {
     RunMark(memory, flags, report);
   } else {
