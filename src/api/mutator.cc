@@ -77,7 +77,8 @@ void Mutator::EndTurn(StackState stack) {
     const StackStateScope scope(*impl_, stack);
     internal::AnswerIfAsked(*impl_);
   }
-  Safepoint();
+  // No second look for handshakes: it would scan a stack that the caller has called empty.
+  if (core_->HasRequest()) internal::RunReady(*impl_, SIZE_MAX);
 }
 
 void Mutator::EndTurnQuietly() {
