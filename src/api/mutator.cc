@@ -68,6 +68,7 @@ void Mutator::SafepointSlowly() {
 }
 
 std::size_t Mutator::DrainFinalization(std::size_t max_callbacks) {
+  internal::AnswerIfAsked(*impl_);
   return internal::RunReady(*impl_, max_callbacks);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/mutator/handshake.h"
 
 namespace elegy::internal {
 
@@ -61,7 +60,6 @@ void AnnounceReady(HeapState& heap, const std::vector<std::shared_ptr<RegistryCo
 }
 
 std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
-  AnswerIfAsked(mutator);
   std::size_t ran = 0;
   while (ran < max_callbacks && HasReadyBit(mutator)) {
     const std::shared_ptr<RegistryCore> core = NextReady(mutator);

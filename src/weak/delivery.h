@@ -20,8 +20,8 @@ namespace elegy::internal {
 // The collector, after it has queued records of these registries.
 void AnnounceReady(HeapState& heap, const std::vector<std::shared_ptr<RegistryCore>>& ready);
 
-// A safepoint that runs what is queued for this mutator, at most so many callbacks; returns how
-// many. A callback's exception leaves it.
+// At a safepoint, when handshakes have been answered: runs what is queued for this mutator, at most
+// so many callbacks; returns how many. A callback's exception leaves it.
 std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks);
 
 }  // namespace elegy::internal
