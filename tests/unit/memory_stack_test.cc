@@ -22,9 +22,12 @@ class Hidden {
   Hidden() = default;
   explicit Hidden(const void* pointer) : bits_(~reinterpret_cast<std::uintptr_t>(pointer)) {}
   std::uintptr_t bits() const { return bits_; }
+  // The compiler must not put off the computation to after a collection.
   template <class T>
   T* Reveal() const {
-    return reinterpret_cast<T*>(~bits_);
+    std::uintptr_t address = ~bits_;
+    asm volatile("" : "+r"(address));
+    return reinterpret_cast<T*>(address);
   }
 
  private:
