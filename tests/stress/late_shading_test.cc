@@ -4,13 +4,21 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <thread>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
+#include "tests/support/actor.h"
 #include "tests/support/stress.h"
 
 namespace elegy::test {
 namespace {
+
+using testing::CycleStep;
+using testing::CycleStepper;
 
 struct Node {
   Node(std::uint64_t id, const Census& census) : counted(id, census) {}
@@ -82,6 +90,39 @@ TEST_F(LateShadingTest, WhatADetachedMutatorHasShadedIsMarked) {
   places = nullptr;
   CollectEverything();
   EXPECT_EQ(census_.destroyed, census_.made);
+}
+
+// A mutator that has answered a round brings an object back before another has answered. The
+// round must not be the last: what the object refers to is still to be marked.
+TEST_F(LateShadingTest, WhatIsBroughtBackDuringARoundIsTraced) {
+  Actor reader(heap());
+  Actor late(heap());
+  Persistent<Place> place;
+  reader.Do([&] {
+    place = Make<Place>();
+    place->weak = MakeChain(1);
+  });
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  late.StandStill();
+  const std::uint64_t answers = Answers(heap(), 3);
+  std::thread collector([&] { stepper.AdvanceTo(CycleStep::kMarked); });
+  AwaitAnswers(heap(), 3, answers + 1);  // the reader's
+  std::atomic<bool> taken{false};
+  std::atomic<bool> finished{false};
+  reader.Start([&] {
+    const Node* const chain = place->weak.Get();
+    taken = true;
+    ASSERT_NE(chain, nullptr);
+    while (!finished) Mutator::Current().Safepoint();
+    ExpectWhole(chain, 1);
+  });
+  while (!taken) std::this_thread::yield();
+  late.Poll();
+  collector.join();
+  stepper.FinishCycle();
+  finished = true;
+  reader.Await();
 }
 
 }  // namespace
