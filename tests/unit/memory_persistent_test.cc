@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
 
 namespace elegy::test {
 namespace {
@@ -24,6 +26,7 @@ using testing::CycleStepper;
 struct Node {
   std::int64_t value = 0;
   Member<Node> next;
+  Member<Counted> held;
 };
 
 class Base {
@@ -230,6 +233,38 @@ TEST_F(MemoryPersistentTest, AThreadThatIsNotAttachedMayMoveTargetsInEveryStep) 
     }
     EXPECT_EQ((*copy)->value, 599);
   }
+}
+
+// What this thread has taken out of a handle after its scan, and only then, is held by nothing but
+// its stack.
+TEST_F(MemoryPersistentTest, WhatAHandleLetsGoWhileMarkingLives) {
+  const Persistent<Node> other = MakeNode(2);
+  const auto let_go = [&](Persistent<Node>& root, const std::function<void()>& change) {
+    WeakPersistent<Node> weak = root.get();
+    Census census;
+    NoInline([&] { root->held = Make<Counted>(3, census); });
+    ScrubStack();
+    CycleStepper stepper(heap());
+    stepper.AdvanceTo(CycleStep::kStacksScanned);
+    const Node* const held = root.get();
+    change();
+    stepper.FinishCycle();
+    EXPECT_EQ(weak.Get(), held);
+    EXPECT_EQ(held->held->id(), 3u);
+  };
+  Persistent<Node> nulled = MakeNode(1);
+  let_go(nulled, [&] { nulled = nullptr; });
+  Persistent<Node> assigned = MakeNode(1);
+  let_go(assigned, [&] { assigned = other; });
+  std::optional<Persistent<Node>> destroyed = MakeNode(1);
+  let_go(*destroyed, [&] { destroyed.reset(); });
+
+  nulled = MakeNode(1);
+  let_go(nulled, [&] { Unattached([&] { nulled = nullptr; }); });
+  assigned = MakeNode(1);
+  let_go(assigned, [&] { Unattached([&] { assigned = other; }); });
+  destroyed = MakeNode(1);
+  let_go(*destroyed, [&] { Unattached([&] { destroyed.reset(); }); });
 }
 
 TEST_F(MemoryPersistentTest, HandlesReadNullAfterTheirHeapsEnd) {
