@@ -45,7 +45,7 @@ void Configure(const Flags& flags) {
   GC_INIT();
   GC_allow_register_threads();
   GC_set_on_collection_event(OnCollectionEvent);
-  GC_expand_hp(InitialHeapBytes(flags));
+  GC_expand_hp(InitialHeapBytes(flags, 64));
   if (const std::size_t limit = MaxHeapBytes(flags); limit > 0) {
     GC_set_max_heap_size(std::max(limit, GC_get_heap_size()));
   }

@@ -58,7 +58,7 @@ void AddHeapStats(const HeapStats& stats, Report& report) {
 
 int Run(const Flags& flags) {
   HeapOptions options;
-  options.initial_heap_bytes = InitialHeapBytes(flags);
+  options.initial_heap_bytes = InitialHeapBytes(flags, 16);
   options.max_heap_bytes = MaxHeapBytes(flags);
   options.marker_threads = static_cast<int>(flags.Get("marker_threads", 0));
   Heap heap(options);

@@ -45,10 +45,10 @@ inline std::string ReportedName(const Flags& flags) {
   return "churn-" + std::to_string(ChurnLiveMib(flags));
 }
 
-// Collectors that start with a tiny heap get a reasonable one; the tree of `mark` is built without
-// a collection in between.
-inline std::size_t InitialHeapBytes(const Flags& flags) {
-  return flags.Get("initial_heap_mib", flags.workload() == "mark" ? 2048 : 64) * kMib;
+// The heap's size at the start, where the flags do not say it: the collector's own best. The tree
+// of `mark` is built without a collection in between.
+inline std::size_t InitialHeapBytes(const Flags& flags, std::size_t best_mib) {
+  return flags.Get("initial_heap_mib", flags.workload() == "mark" ? 2048 : best_mib) * kMib;
 }
 
 // churn limits the heap to 2.5 times the live nodes. 0: no limit.

@@ -147,8 +147,9 @@ template <class T, class... A>
   }
 }
 
-template <class T, class... A>
-[[gnu::always_inline]] inline T* MakeIn(MutatorCore& mutator, A&&... args) {
+// The next cell of this mutator's run for T, or null if there is none.
+template <class T>
+[[gnu::always_inline]] inline void* NextCell(MutatorCore& mutator) {
   constexpr std::size_t kBytes = StrideOf(sizeof(T), alignof(T));
   if constexpr (kBytes <= kMaxSmallBytes) {
     const std::uint32_t space = g_type<T>.Space();
@@ -157,11 +158,28 @@ template <class T, class... A>
       char* const cell = run.cursor;
       if (cell != run.limit) [[likely]] {
         run.cursor = cell + kBytes;
-        return ConstructAt<T>(mutator, cell, std::forward<A>(args)...);
+        return cell;
       }
     }
   }
-  return MakeSlowly<T>(mutator, std::forward<A>(args)...);
+  return nullptr;
+}
+
+// What is initialised plainly, and traced field by field, needs neither list nor check: the slow
+// path only finds a cell. So the arguments, of which it gets no address, can stay in registers.
+template <class T, class... A>
+[[gnu::always_inline]] inline T* MakeIn(MutatorCore& mutator, A&&... args) {
+  void* cell = NextCell<T>(mutator);
+  if constexpr (InitialisesPlainly<T, A...>() && !HasOwnTrace<T>) {
+    if (cell == nullptr) [[unlikely]] {
+      cell = AllocateSlowly(mutator, g_type<T>, StrideOf(sizeof(T), alignof(T)), alignof(T));
+    }
+    return InitialiseAt<T>(cell, std::forward<A>(args)...);
+  } else {
+    if (cell == nullptr) [[unlikely]]
+      return MakeSlowly<T>(mutator, std::forward<A>(args)...);
+    return ConstructAt<T>(mutator, cell, std::forward<A>(args)...);
+  }
 }
 
 }  // namespace elegy::internal
