@@ -71,8 +71,8 @@ class Heap {
 
   // Collects, then writes the graph of live objects as a Chrome DevTools .heapsnapshot (JSON).
   // Mutators are held while the heap is walked; one that waits for another must do so inside a
-  // BlockingRegion. Errors: Internal if the stream fails. The caller
-  // must be an attached mutator or no mutator of this heap at all.
+  // BlockingRegion. Errors: Internal if the stream fails. The caller must be an attached mutator or
+  // no mutator of this heap at all.
   absl::Status WriteSnapshot(std::ostream& out);
 
   // Replaces the observer; null removes it. It runs on a collector thread and must not touch
