@@ -75,9 +75,13 @@ class Worklist {
     explicit operator bool() const { return segment != nullptr || part.array != nullptr; }
   };
 
+  // Nothing also if somebody else is in the list: a mutator does not wait for a marker's thread,
+  // which the system may have taken off its core.
   Work TryTake() {
-    MutexLock lock(mutex_);
-    return TakeLocked();
+    if (!mutex_.try_lock()) return {};
+    Work work = TakeLocked();
+    mutex_.unlock();
+    return work;
   }
 
   // The calls of `markers` threads that drain together: returns work, or nothing once all of them

@@ -1,5 +1,6 @@
 #include "src/mark/marker.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -189,8 +190,11 @@ std::size_t Marker::MarkSome(std::size_t objects) {
   while (budget > 0) {
     Worklist::Work work = heap_.worklist.TryTake();
     if (!work) break;
+    const bool is_part = work.part.array != nullptr;
     Adopt(std::move(work));
     DrainStack(budget);
+    // A part may hold nothing but null: its length counts.
+    if (is_part) budget -= std::min(budget, kPartCost);
   }
   return marked_;
 }

@@ -51,12 +51,14 @@ class Marker final : private Visitor, private TableMarker {
   // Marks until the worklist is empty and all of `markers` threads are in this call. Returns the
   // objects marked.
   std::size_t Drain(int markers);
-  // Marks about so many objects of the worklist; fewer if there are none. Returns how many.
+  // Marks about so many objects of the worklist, or as much of its arrays as takes that long; less
+  // if there is nothing. Returns how many objects.
   std::size_t MarkSome(std::size_t objects);
 
  private:
   static constexpr std::size_t kQueue = 16;
   static constexpr std::size_t kArrayPart = 2048;  // elements
+  static constexpr std::size_t kPartCost = 256;    // objects whose marking takes as long
   static constexpr std::size_t kShareEvery = 256;  // objects between looks for idle markers
 
   struct Pending {

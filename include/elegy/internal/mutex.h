@@ -20,6 +20,7 @@
 #define ELEGY_EXCLUDES(...) ELEGY_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define ELEGY_RETURN_CAPABILITY(mutex) ELEGY_ANNOTATION(lock_returned(mutex))
 #define ELEGY_ACQUIRE(...) ELEGY_ANNOTATION(acquire_capability(__VA_ARGS__))
+#define ELEGY_TRY_ACQUIRE(...) ELEGY_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 #define ELEGY_RELEASE(...) ELEGY_ANNOTATION(release_capability(__VA_ARGS__))
 
 namespace elegy::internal {
@@ -27,6 +28,7 @@ namespace elegy::internal {
 class ELEGY_CAPABILITY Mutex {
  public:
   void lock() ELEGY_ACQUIRE() { mutex_.lock(); }
+  bool try_lock() ELEGY_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() ELEGY_RELEASE() { mutex_.unlock(); }
 
  private:

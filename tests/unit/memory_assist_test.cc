@@ -1,0 +1,60 @@
+// What a mutator does for a collector that cannot keep up: a bounded part of its marking.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <thread>
+
+#include "elegy/elegy.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+class MemoryAssistTest : public HeapTest {
+ public:
+  MemoryAssistTest() : HeapTest({.initial_heap_bytes = 1 << 20}) {}
+};
+
+thread_local bool is_mutator = false;
+std::size_t traced_by_mutator = 0;
+std::atomic<bool> collector_may_go_on{false};
+
+// The collector's thread stays at the first element that it gets, and leaves the rest to others.
+struct Element {
+  Member<Array<char>> to;
+  void Trace(Visitor& visitor) const {
+    if (is_mutator) {
+      traced_by_mutator++;
+    } else {
+      while (!collector_may_go_on) std::this_thread::yield();
+    }
+    visitor.Trace(to);
+  }
+};
+
+TEST_F(MemoryAssistTest, OneAllocationTracesABoundedPartOfALargeArray) {
+  constexpr std::size_t kElements = 4 << 20;
+  constexpr std::size_t kBound = 16 << 10;
+  constexpr int kEnough = 20;
+  is_mutator = true;
+  collector_may_go_on = false;
+  const Persistent<Array<Element>> array(MakeArray<Element>(kElements));
+  int assisted = 0;
+  std::size_t most = 0;
+  for (int i = 0; i < 10'000 && assisted < kEnough; i++) {
+    traced_by_mutator = 0;
+    MakeArray<char>(4 << 10);
+    assisted += traced_by_mutator > 0 ? 1 : 0;
+    most = std::max(most, traced_by_mutator);
+    if (traced_by_mutator == 0) std::this_thread::yield();  // the collector gets there
+  }
+  collector_may_go_on = true;
+  EXPECT_EQ(assisted, kEnough);
+  EXPECT_LE(most, kBound);
+}
+
+}  // namespace
+}  // namespace elegy::test
