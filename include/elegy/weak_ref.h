@@ -30,7 +30,7 @@ class WeakRef {
     internal::MutatorCore& mutator = internal::CurrentMutator();
     internal::CheckOwnHeap(mutator, target);
     internal::NoteWeakWrite(mutator, cell_);
-    internal::KeepForTurn(mutator, internal::AddressOf(target));
+    internal::KeepForTurn(mutator, internal::AddressOf(target), internal::Kept::kPerhaps);
     Stamp(mutator);
   }
   WeakRef(const WeakRef&) = delete;
@@ -40,8 +40,13 @@ class WeakRef {
   T* Deref() const {
     internal::MutatorCore& mutator = internal::CurrentMutator();
     void* const target = cell_.Read(mutator);
-    if (target != nullptr && !IsStamped(mutator)) {
-      internal::KeepForTurn(mutator, target);
+    if (target == nullptr) return nullptr;
+    const std::uint64_t stamp = stamp_.load(std::memory_order_relaxed);  // as Stamp
+    if (stamp != mutator.turn_stamp) {
+      // Another mutator's stamp may have taken the place of this one's.
+      const bool mine_or_none = stamp == 0 || internal::IsOfSameMutator(stamp, mutator.turn_stamp);
+      internal::KeepForTurn(mutator, target,
+                            mine_or_none ? internal::Kept::kNotYet : internal::Kept::kPerhaps);
       Stamp(mutator);
     }
     return static_cast<T*>(target);
@@ -56,11 +61,8 @@ class WeakRef {
   void Trace(Visitor& visitor) const { internal::VisitorAccess::Weak(visitor, cell_); }
 
  private:
-  // Relaxed, both: a stamp is compared only with the reading thread's own, which it wrote itself;
-  // another mutator's stamp in its place costs a second entry in a list.
-  bool IsStamped(const internal::MutatorCore& mutator) const {
-    return stamp_.load(std::memory_order_relaxed) == mutator.turn_stamp;
-  }
+  // Relaxed: a stamp is compared only with the reading thread's own, which it wrote itself; another
+  // mutator's stamp in its place costs a second entry in a list.
   void Stamp(const internal::MutatorCore& mutator) const {
     stamp_.store(mutator.turn_stamp, std::memory_order_relaxed);
   }

@@ -12,9 +12,6 @@ namespace elegy::internal {
 
 namespace {
 
-// Mutators are numbered from 1, in the upper bits of every turn's stamp.
-constexpr int kTurnBits = 40;
-
 std::uint64_t NextId() {
   static std::atomic<std::uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);  // unique, nothing more

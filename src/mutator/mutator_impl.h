@@ -74,7 +74,8 @@ class MutatorImpl : public MutatorCore {
 
   // Turns.
   std::vector<void*> kept;
-  std::size_t kept_limit = 0;  // deduplicate when the list has grown to this
+  std::size_t kept_perhaps = 0;        // entries that may be there twice, since it was deduplicated
+  std::size_t kept_perhaps_limit = 0;  // deduplicate when there are so many
 
   // What the held values of callbacks that are running refer to, innermost last.
   std::vector<void*> callback_roots;

@@ -10,8 +10,9 @@ namespace elegy::internal {
 
 namespace {
 
-// The kept-alive list is deduplicated when it has doubled since, from this length on.
-constexpr std::size_t kFirstKeptLimit = 1024;
+// The kept-alive list is deduplicated when so many of its entries may be there twice, or as many as
+// it had when it last was.
+constexpr std::size_t kLeastPerhaps = 1024;
 
 // Acquire: pairs with the release in Shutdown; the set is read as it was completed.
 const absl::flat_hash_set<const void*>* Condemned(const HeapState& state) {
@@ -70,15 +71,17 @@ void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
   if (tables.empty() || tables.back() != &table) tables.push_back(&table);
 }
 
-void KeepForTurn(MutatorCore& core, void* target) {
+void KeepForTurn(MutatorCore& core, void* target, Kept kept) {
   CheckOwnHeap(core, target);
   auto& mutator = static_cast<MutatorImpl&>(core);
-  std::vector<void*>& kept = mutator.kept;
-  kept.push_back(target);
-  if (kept.size() < std::max(mutator.kept_limit, kFirstKeptLimit)) return;
-  std::sort(kept.begin(), kept.end());
-  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
-  mutator.kept_limit = kept.size() * 2;
+  std::vector<void*>& list = mutator.kept;
+  list.push_back(target);
+  if (kept == Kept::kNotYet) return;
+  if (++mutator.kept_perhaps < std::max(mutator.kept_perhaps_limit, kLeastPerhaps)) return;
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  mutator.kept_perhaps = 0;
+  mutator.kept_perhaps_limit = list.size();
 }
 
 }  // namespace elegy::internal

@@ -91,12 +91,19 @@ struct MutatorCore {
   ConstructionNode* constructing = nullptr;
   HeapCore* heap = nullptr;
   // The number of the current turn, unique among all mutators and turns of the process: what a
-  // WeakRef is stamped with once its target is on this mutator's kept-alive list.
+  // WeakRef is stamped with once its target is on this mutator's kept-alive list. Mutators are
+  // numbered from 1, above kTurnBits.
   std::uint64_t turn_stamp = 0;
 
   // Relaxed: only whether to take the slow path, which synchronises by itself.
   bool HasRequest() const { return control.load(std::memory_order_relaxed) != 0; }
 };
+
+inline constexpr int kTurnBits = 40;
+
+inline bool IsOfSameMutator(std::uint64_t stamp, std::uint64_t other) {
+  return stamp >> kTurnBits == other >> kTurnBits;
+}
 
 // The attached thread's state, or null.
 inline constinit thread_local MutatorCore* t_mutator = nullptr;
