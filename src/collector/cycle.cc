@@ -64,6 +64,8 @@ namespace {
 
 using testing::CycleStep;
 
+constexpr std::uint64_t kTrimEveryNs = 1'000'000'000;
+
 // Relaxed: see BarrierMayBeOn.
 void CountMarkingHeap(std::uint32_t delta) {
   g_heaps_marking.fetch_add(delta, std::memory_order_relaxed);
@@ -260,7 +262,8 @@ void HeapImpl::Sweep(CycleReport& report) {
 }
 
 // The budget for the next cycle. Free blocks beyond what recent cycles have used go back to the
-// system, a quarter of them with each cycle, so that a heap in a steady state keeps its memory.
+// system, a quarter of them in a second, so that a heap in a steady state keeps its memory: to get
+// and clear a page costs as much as to allocate it full of objects.
 void HeapImpl::PlanNext(const CycleReport& report) {
   const std::uint64_t allocated = state_.accounting.allocated.Get();
   const std::size_t taken = state_.accounting.Taken();
@@ -277,7 +280,12 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   state_.accounting.SetBudget(plan.budget, plan.reserve);
   const auto room = static_cast<std::size_t>(plan.budget + plan.reserve);
   const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
-  kept_free_bytes_ = std::max({room, used, kept_free_bytes_ / 4 * 3});
+  const std::uint64_t now = platform::NowNs();
+  if (now - kept_free_since_ >= kTrimEveryNs) {
+    kept_free_bytes_ = kept_free_bytes_ / 4 * 3;
+    kept_free_since_ = now;
+  }
+  kept_free_bytes_ = std::max({room, used, kept_free_bytes_});
   state_.pool.TrimTo(kept_free_bytes_);
 }
 
