@@ -1,4 +1,4 @@
-// A cache that keeps nothing alive.
+// A cache of objects that others hold, and of those used last.
 
 #ifndef ELEGY_WEAK_CACHE_H_
 #define ELEGY_WEAK_CACHE_H_
@@ -6,15 +6,20 @@
 #include <concepts>
 #include <cstddef>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "elegy/finalization_registry.h"
+#include "elegy/internal/flight.h"
 #include "elegy/internal/managed_type.h"
 #include "elegy/internal/mutex.h"
+#include "elegy/internal/recency_list.h"
 #include "elegy/internal/traced_table.h"
 #include "elegy/internal/weak_entry.h"
 #include "elegy/mutator.h"
@@ -22,15 +27,26 @@
 
 namespace elegy {
 
+template <class T>
+struct WeakCacheOptions {
+  // The objects used last are held strongly as long as they take no more bytes together than this.
+  std::size_t budget_bytes = 0;
+  // What an object takes, with what it keeps outside the heap: asked once, when it enters the cache
+  // of a budget above 0. Must not use the cache, nor reach a safepoint. Null: its size in the heap.
+  std::function<std::size_t(const T&)> bytes_of;
+};
+
 // A managed map from values to weakly held managed objects: entries of dead objects leave by
 // themselves, and a key can be made anew at once. Key is any copyable type that absl::Hash knows.
-// A managed object, made by Make<WeakCache<Key, T>>().
+// A managed object, made by Make<WeakCache<Key, T>>(), or with options.
 //
 // Thread-safe. O(1) amortised.
 template <class Key, class T>
 class WeakCache {
  public:
-  WeakCache() { internal::CheckMadeAlone(this, "WeakCache"); }
+  explicit WeakCache(WeakCacheOptions<T> options = {}) : table_(std::move(options)) {
+    internal::CheckMadeAlone(this, "WeakCache");
+  }
   WeakCache(const WeakCache&) = delete;
   WeakCache& operator=(const WeakCache&) = delete;
 
@@ -38,13 +54,24 @@ class WeakCache {
   T* Get(const Key& key) const { return table_.Get(key); }
 
   // The key's object, made by factory(key) if there is none. The factory runs without a lock; a
-  // null result is not cached; if another thread was first meanwhile, its object is returned.
-  // Throws what the factory throws, and std::bad_alloc.
+  // null result is not cached. Throws what the factory throws, and std::bad_alloc.
+  //
+  // One factory runs for a key at a time: other threads that ask wait for it, inside a
+  // BlockingRegion, and take over if it fails. Only a thread that it waits for itself, directly or
+  // through other caches' factories, runs its own; then the first object is returned to all. Who
+  // calls with a lock held that the factory takes, deadlocks. A safepoint.
   template <std::invocable<const Key&> F>
   T* GetOrMake(const Key& key, F&& factory) {
-    if (T* present = Get(key)) return present;
-    T* const made = std::forward<F>(factory)(key);
-    return made == nullptr ? nullptr : table_.Put(key, made);
+    while (true) {
+      const Boarding boarding = table_.GetOrBoard(key);
+      if (boarding.present != nullptr) return boarding.present;
+      if (boarding.is_mine) {
+        const Landing landing(table_, key, *boarding.flight);
+        return MakeAndPut(key, std::forward<F>(factory));
+      }
+      if (!boarding.flight->Await()) return MakeAndPut(key, std::forward<F>(factory));
+      KeepAlive(this);
+    }
   }
 
   // The entries whose objects have not been found dead; exact after Heap::Collect.
@@ -56,6 +83,14 @@ class WeakCache {
   struct Entry {
     std::optional<Key> key;  // none: the entry is free
     internal::WeakEntry target;
+    internal::RecencyList::Link link;
+  };
+
+  // The key's object, or the flight that will bring it: the caller's own, or another thread's.
+  struct Boarding {
+    T* present;
+    std::shared_ptr<internal::Flight> flight;
+    bool is_mine;
   };
 
   struct KeyHash {
@@ -76,22 +111,43 @@ class WeakCache {
   // The entries never move; the collector walks them by number, some at a time.
   class Table final : public internal::TracedTable {
    public:
+    explicit Table(WeakCacheOptions<T> options)
+        : options_(std::move(options)), recent_(options_.budget_bytes) {}
+
     T* Get(const Key& key) {
       internal::MutexLock lock(mutex_);
-      const auto found = index_.find(key);
-      return found == index_.end() ? nullptr : static_cast<T*>((*found)->target.Read());
+      return GetLocked(key);
+    }
+
+    Boarding GetOrBoard(const Key& key) {
+      internal::MutexLock lock(mutex_);
+      if (T* present = GetLocked(key)) return {present, nullptr, false};
+      if (const auto found = flights_.find(key); found != flights_.end()) {
+        return {nullptr, found->second, false};
+      }
+      auto flight = std::make_shared<internal::Flight>();
+      flights_.emplace(key, flight);
+      return {nullptr, std::move(flight), true};
+    }
+
+    void EndFlight(const Key& key) {
+      internal::MutexLock lock(mutex_);
+      flights_.erase(key);
     }
 
     T* Put(const Key& key, T* made) {
+      const std::size_t bytes = BytesOf(*made);
       internal::MutexLock lock(mutex_);
+      if (T* first = GetLocked(key)) return first;
       const auto found = index_.find(key);
-      if (found != index_.end()) {
-        Entry& entry = **found;
-        if (void* first = entry.target.Read()) return static_cast<T*>(first);
-        entry.target.Set(internal::AddressOf(made), *this);
-        return made;
+      Entry* const dead = found == index_.end() ? nullptr : *found;
+      if (dead != nullptr) {
+        recent_.Forget(dead->link);  // it was held, but condemned by a shutdown
+        dead->target.Set(internal::AddressOf(made), *this);
       }
-      AddEntry(key, made);
+      internal::RecencyList::Link& link = dead == nullptr ? AddEntry(key, made).link : dead->link;
+      link.bytes = bytes;
+      recent_.Use(link, internal::AddressOf(made));
       return made;
     }
 
@@ -103,17 +159,26 @@ class WeakCache {
       return live;
     }
 
-    void Mark(internal::TableMarker&) override {}
+    void Mark(internal::TableMarker& marker) override {
+      if (options_.budget_bytes == 0) return;
+      for (std::size_t next = 0;;) {
+        internal::MutexLock lock(mutex_);
+        for (std::size_t i = 0; i < kStride && next < entries_.size(); i++, next++) {
+          entries_[next].link.Trace(marker.visitor());
+        }
+        if (next == entries_.size()) return;
+      }
+    }
     void MarkValueOf(void*, Visitor&) override {}
 
     std::size_t ClearDead(const internal::Liveness& liveness) override {
-      constexpr std::size_t kStride = 128;
       std::size_t cleared = 0;
       for (std::size_t next = 0;;) {
         internal::MutexLock lock(mutex_);
         for (std::size_t i = 0; i < kStride && next < entries_.size(); i++, next++) {
           Entry& entry = entries_[next];
           if (!entry.key.has_value() || !entry.target.IsDeadFor(liveness)) continue;
+          recent_.Forget(entry.link);
           index_.erase(&entry);
           entry.key.reset();
           free_.push_back(&entry);
@@ -124,8 +189,23 @@ class WeakCache {
     }
 
    private:
-    // An entry in the index. Whatever fails, nothing has changed but capacities.
-    void AddEntry(const Key& key, T* made) ELEGY_REQUIRES(mutex_) {
+    static constexpr std::size_t kStride = 128;  // entries that the collector visits at a time
+
+    T* GetLocked(const Key& key) ELEGY_REQUIRES(mutex_) {
+      const auto found = index_.find(key);
+      if (found == index_.end()) return nullptr;
+      void* const present = (*found)->target.Read();
+      if (present != nullptr) recent_.Use((*found)->link, present);
+      return static_cast<T*>(present);
+    }
+
+    std::size_t BytesOf(const T& object) const {
+      if (options_.budget_bytes == 0) return 0;
+      return options_.bytes_of ? options_.bytes_of(object) : internal::BytesOfObject(&object);
+    }
+
+    // A new entry in the index. Whatever fails, nothing has changed but capacities.
+    Entry& AddEntry(const Key& key, T* made) ELEGY_REQUIRES(mutex_) {
       index_.reserve(index_.size() + 1);
       if (free_.empty()) AddFreeEntry();
       Entry* const entry = free_.back();
@@ -133,6 +213,7 @@ class WeakCache {
       entry->key.emplace(key);
       free_.pop_back();
       index_.insert(entry);
+      return *entry;
     }
 
     // The list of free entries has room for all of them, so that clearing needs no memory.
@@ -142,12 +223,39 @@ class WeakCache {
       free_.push_back(&entries_.emplace_back());
     }
 
+    const WeakCacheOptions<T> options_;
     internal::TableBytes bytes_;
     internal::Mutex mutex_;
+    internal::RecencyList recent_ ELEGY_GUARDED_BY(mutex_);
     std::deque<Entry> entries_ ELEGY_GUARDED_BY(mutex_);
     std::vector<Entry*> free_ ELEGY_GUARDED_BY(mutex_);
     absl::flat_hash_set<Entry*, KeyHash, KeyEqual> index_ ELEGY_GUARDED_BY(mutex_);
+    absl::flat_hash_map<Key, std::shared_ptr<internal::Flight>> flights_ ELEGY_GUARDED_BY(mutex_);
   };
+
+  // Ends a flight, however its factory has ended.
+  class Landing {
+   public:
+    Landing(Table& table, const Key& key, internal::Flight& flight)
+        : table_(table), key_(key), flight_(flight) {}
+    Landing(const Landing&) = delete;
+    Landing& operator=(const Landing&) = delete;
+    ~Landing() {
+      table_.EndFlight(key_);
+      flight_.Land();
+    }
+
+   private:
+    Table& table_;
+    const Key& key_;
+    internal::Flight& flight_;
+  };
+
+  template <class F>
+  T* MakeAndPut(const Key& key, F&& factory) {
+    T* const made = std::forward<F>(factory)(key);
+    return made == nullptr ? nullptr : table_.Put(key, made);
+  }
 
   mutable Table table_;
 };

@@ -106,6 +106,7 @@ TEST_F(WeakCacheTest, ThreadsThatAskAtOnceGetOneObject) {
   constexpr std::size_t kKeys = 50;
   std::array<std::array<Persistent<Node>, kKeys>, kThreads> got;
   std::atomic<int> arrived{0};
+  std::atomic<std::size_t> made{0};
   {
     const BlockingRegion region(mutator());
     RunThreads(kThreads, [&](int thread) {
@@ -113,6 +114,7 @@ TEST_F(WeakCacheTest, ThreadsThatAskAtOnceGetOneObject) {
       for (arrived++; arrived < kThreads; std::this_thread::yield()) own.Safepoint();
       for (std::size_t i = 0; i < kKeys; i++) {
         got[thread][i] = cache->GetOrMake(std::to_string(i), [&](const std::string&) {
+          made++;
           std::this_thread::yield();  // the others are here, too
           return Make<Node>(thread);
         });
@@ -126,6 +128,7 @@ TEST_F(WeakCacheTest, ThreadsThatAskAtOnceGetOneObject) {
     EXPECT_EQ(cache->GetOrMake(std::to_string(i), MustNotMake), object);
   }
   EXPECT_EQ(cache->size(), kKeys);
+  EXPECT_EQ(made, kKeys) << "the others should have waited";
 }
 
 // ---- entries made anew while a cycle clears ----
