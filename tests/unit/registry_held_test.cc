@@ -48,6 +48,18 @@ class Counted {
   int* live_;
 };
 
+// Moving it away leaves nothing behind.
+class Ticket {
+ public:
+  explicit Ticket(Node* node) : node_(node) {}
+  Ticket(Ticket&& other) noexcept : node_(other.node_) { other.node_ = nullptr; }
+  Ticket& operator=(Ticket&&) = delete;
+  void Trace(Visitor& visitor) const { visitor.Trace(node_); }
+
+ private:
+  Member<Node> node_;
+};
+
 class OnDestruction {
  public:
   explicit OnDestruction(std::function<void()> f) : f_(std::move(f)) {}
@@ -197,6 +209,31 @@ TEST_F(RegistryHeldTest, SlotIsKeptWhileTheCallbackRuns) {
   CollectPrecisely();
   mutator().Safepoint();
   EXPECT_EQ(sum, 12);
+}
+
+// The record is empty then, and the value is where no collector looks.
+TEST_F(RegistryHeldTest, MovedValueIsKeptWhileTheCallbackRuns) {
+  WeakPersistent<Node> weak;
+  int calls = 0;
+  const Persistent<FinalizationRegistry<Ticket>> registry(
+      Make<FinalizationRegistry<Ticket>>([&](Ticket ticket) {
+        CollectPrecisely();
+        CollectPrecisely();
+        EXPECT_NE(NoInline([&] { return weak.Get(); }), nullptr);
+        KeepAlive(&ticket);
+        calls++;
+      }));
+  NoInline([&] {
+    Node* const node = Make<Node>(1);
+    weak = node;
+    RegisterDoomed(*registry, Ticket(node));
+  });
+  CollectPrecisely();
+  EXPECT_NE(NoInline([&] { return weak.Get(); }), nullptr);
+  mutator().Safepoint();
+  EXPECT_EQ(calls, 1);
+  CollectPrecisely();
+  EXPECT_EQ(weak.Get(), nullptr);
 }
 
 TEST_F(RegistryHeldTest, RegistryItselfMayBeHeld) {
