@@ -64,7 +64,8 @@ class Heap {
   // Asks for a cycle and returns at once.
   void RequestCollection();
 
-  // Native memory that managed objects keep: counts towards the next cycle.
+  // Native memory that managed objects keep: counts towards the next cycle. A mutator that tells of
+  // much more than the collector can follow waits for it at its next safepoint, for up to 0.2 s.
   void AdjustExternalBytes(std::ptrdiff_t delta);
 
   HeapStats Stats() const;

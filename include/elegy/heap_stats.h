@@ -46,7 +46,7 @@ struct HeapStats {
   std::array<HandshakeStats, 4> handshakes;
   PhaseStats marking, clearing, sweeping;
   // The longest that an allocation held up its mutator because the collector was behind: helping
-  // to mark, or waiting at max_heap_bytes.
+  // to mark, or waiting at max_heap_bytes; or a safepoint, waiting for too much native memory.
   std::uint64_t allocation_stall_max_ns = 0;
 };
 

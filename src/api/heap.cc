@@ -4,6 +4,7 @@
 
 #include "src/collector/heap_impl.h"
 #include "src/collector/snapshot.h"
+#include "src/mutator/external_debt.h"
 
 namespace elegy {
 
@@ -12,7 +13,14 @@ Heap::~Heap() = default;
 
 void Heap::Collect(StackState caller) { impl_->Collect(caller); }
 void Heap::RequestCollection() { impl_->state().request.Ask(); }
-void Heap::AdjustExternalBytes(std::ptrdiff_t delta) { impl_->state().AdjustExternal(delta); }
+void Heap::AdjustExternalBytes(std::ptrdiff_t delta) {
+  internal::HeapState& state = impl_->state();
+  state.AdjustExternal(delta);
+  internal::MutatorImpl* const mutator = internal::CurrentImplOrNull();
+  if (delta > 0 && mutator != nullptr && &mutator->state == &state) {
+    internal::OweWaitIfFarBeyondGoal(*mutator);
+  }
+}
 HeapStats Heap::Stats() const { return impl_->Stats(); }
 absl::Status Heap::WriteSnapshot(std::ostream& out) { return internal::WriteSnapshot(*impl_, out); }
 void Heap::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {

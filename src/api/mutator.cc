@@ -4,6 +4,7 @@
 
 #include "src/base/check.h"
 #include "src/collector/heap_impl.h"
+#include "src/mutator/external_debt.h"
 #include "src/mutator/handshake.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/delivery.h"
@@ -38,6 +39,12 @@ void BeginTurn(internal::MutatorImpl& mutator) {
   mutator.turn_stamp++;
 }
 
+// The callbacks may free what is owed for.
+void RunReadyAndPay(internal::MutatorImpl& mutator, StackState stack) {
+  internal::RunReady(mutator, SIZE_MAX);
+  if (internal::AwaitOwedCycle(mutator, stack)) internal::RunReady(mutator, SIZE_MAX);
+}
+
 }  // namespace
 
 Mutator::Mutator(Heap& heap) {
@@ -66,7 +73,7 @@ Mutator& Mutator::Current() {
 
 void Mutator::SafepointSlowly() {
   internal::AnswerIfAsked(*impl_);
-  internal::RunReady(*impl_, SIZE_MAX);
+  RunReadyAndPay(*impl_, StackState::kMayHoldPointers);
 }
 
 std::size_t Mutator::DrainFinalization(std::size_t max_callbacks) {
@@ -81,7 +88,7 @@ void Mutator::EndTurn(StackState stack) {
     internal::AnswerIfAsked(*impl_);
   }
   // No second look for handshakes: it would scan a stack that the caller has called empty.
-  if (core_->HasRequest()) internal::RunReady(*impl_, SIZE_MAX);
+  if (core_->HasRequest()) RunReadyAndPay(*impl_, stack);
 }
 
 void Mutator::EndTurnQuietly() {

@@ -36,11 +36,17 @@ class Accounting {
   }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
   void SetBudget(std::int64_t budget, std::int64_t reserve) {
-    budget_.store(budget, std::memory_order_relaxed);    // as above
-    reserve_.store(reserve, std::memory_order_relaxed);  // as above
+    budget_.store(budget, std::memory_order_relaxed);          // as above
+    reserve_.store(reserve, std::memory_order_relaxed);        // as above
+    room_.store(budget + reserve, std::memory_order_relaxed);  // as above
   }
   bool BeyondGoal() const {
     return Budget() < -reserve_.load(std::memory_order_relaxed);  // as above
+  }
+  // By as much again as the pacer has given to reach the goal.
+  bool FarBeyondGoal() const {
+    return Budget() < -reserve_.load(std::memory_order_relaxed)     // as above
+                          - room_.load(std::memory_order_relaxed);  // as above
   }
 
   void AdjustExternal(std::int64_t delta) {
@@ -59,6 +65,7 @@ class Accounting {
   std::atomic<std::size_t> taken_{0};
   std::atomic<std::int64_t> budget_{0};
   std::atomic<std::int64_t> reserve_{0};
+  std::atomic<std::int64_t> room_{0};  // what budget and reserve were together
   std::atomic<std::int64_t> external_{0};
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include "elegy/internal/mutex.h"
@@ -31,10 +32,26 @@ class CollectionRequest {
     wake_.NotifyOne();
   }
 
+  // The number of the cycle that is running; asks for one if none is.
+  std::uint64_t AskUnlessRunning() {
+    MutexLock lock(mutex_);
+    if (started_ != finished_) return started_;
+    wanted_ = std::max(wanted_, started_ + 1);
+    wake_.NotifyOne();
+    return started_ + 1;
+  }
+
   // Returns once that cycle has finished.
   void WaitFor(std::uint64_t cycle) {
     MutexLock lock(mutex_);
     while (finished_ < cycle) done_.Wait(mutex_);
+  }
+  // Or after so long.
+  void WaitFor(std::uint64_t cycle, std::chrono::milliseconds longest) {
+    const auto end = std::chrono::steady_clock::now() + longest;
+    MutexLock lock(mutex_);
+    while (finished_ < cycle && done_.WaitUntil(mutex_, end)) {
+    }
   }
 
   // The newest cycle that has begun; 0: none.

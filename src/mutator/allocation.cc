@@ -273,13 +273,17 @@ void GiveUpBlocks(MutatorImpl& mutator) {
   CountAllocations(mutator);
 }
 
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack) {
+void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait) {
   const StackState before = mutator.stack_state;
   if (stack == StackState::kNoPointers) mutator.stack_state = stack;
   EnterBlocked(mutator, __builtin_frame_address(0));
-  mutator.state.request.WaitFor(cycle);
+  wait();
   LeaveBlocked(mutator);
   mutator.stack_state = before;
+}
+
+void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack) {
+  AwaitBlocked(mutator, stack, [&] { mutator.state.request.WaitFor(cycle); });
 }
 
 void TakeBytes(MutatorImpl& mutator, std::size_t bytes) {

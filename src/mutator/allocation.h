@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
@@ -25,6 +26,9 @@ void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch);
 
 // Detaching: the same for the blocks, which other mutators may go on with.
 void GiveUpBlocks(MutatorImpl& mutator);
+
+// Waits, with the calling thread's mutator blocked.
+void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait);
 
 // The calling thread's mutator waits, blocked, until that cycle has finished.
 void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack);

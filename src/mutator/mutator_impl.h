@@ -67,6 +67,9 @@ class MutatorImpl : public MutatorCore {
   bool black = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
 
+  // Native memory (src/mutator/external_debt.h).
+  bool owes_wait = false;
+
   // Marking.
   bool scanned = false;
   bool dirty = false;  // has shaded or marked since its last answer to a round

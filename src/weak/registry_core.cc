@@ -8,6 +8,7 @@
 #include "elegy/mutator.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/allocation.h"
+#include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/table_access.h"
 
@@ -106,6 +107,7 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
       heap_.records.registered.Add(1);
       if (options.external_bytes != 0) {
         heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
+        OweWaitIfFarBeyondGoal(mutator);
       }
       return name;
     } catch (const std::bad_alloc&) {

@@ -4,6 +4,7 @@
 #ifndef ELEGY_INTERNAL_MUTEX_H_
 #define ELEGY_INTERNAL_MUTEX_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -50,6 +51,10 @@ class ELEGY_SCOPED_CAPABILITY MutexLock {
 class Condition {
  public:
   void Wait(Mutex& mutex) ELEGY_REQUIRES(mutex) { condition_.wait(mutex); }
+  // False once it is that late.
+  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point end) ELEGY_REQUIRES(mutex) {
+    return condition_.wait_until(mutex, end) == std::cv_status::no_timeout;
+  }
   void NotifyOne() { condition_.notify_one(); }
   void NotifyAll() { condition_.notify_all(); }
 

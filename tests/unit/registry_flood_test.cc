@@ -1,0 +1,103 @@
+// Small objects that keep large native buffers, made as fast as they can be and dropped at once.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+#include "elegy/elegy.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
+
+namespace elegy::test {
+namespace {
+
+constexpr std::size_t kBuffer = std::size_t{1} << 20;
+// The heap's first goal is 16 of them.
+constexpr int kBound = 2000;
+
+struct Buffers {
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+
+  void Add() { most = std::max(most.load(), ++now); }
+};
+
+struct Wrapper {
+  char* buffer = nullptr;
+  std::size_t rest[7] = {};
+};
+static_assert(sizeof(Wrapper) == 64);
+
+}  // namespace
+}  // namespace elegy::test
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::Wrapper> = true;
+
+namespace elegy::test {
+namespace {
+
+using RegistryFloodTest = HeapTest;
+
+TEST_F(RegistryFloodTest, RegisteredBuffersStayWithinABound) {
+  Buffers buffers;
+  const Persistent registry(Make<FinalizationRegistry<char*>>([&](char* buffer) {
+    delete[] buffer;
+    buffers.now--;
+  }));
+  for (std::size_t i = Scaled(50'000); i > 0; i--) {
+    const TurnScope turn(mutator());
+    Wrapper* const wrapper = Make<Wrapper>(new char[kBuffer]);
+    buffers.Add();
+    ASSERT_TRUE(registry->Register(wrapper, wrapper->buffer, {.external_bytes = kBuffer}).ok());
+  }
+  EXPECT_LT(buffers.most, kBound);
+  heap().Shutdown(ShutdownPolicy::kDeliverAll);
+  EXPECT_EQ(buffers.now, 0);
+}
+
+// The same with a destructor, which the collector runs.
+class Owner {
+ public:
+  Owner(Heap& heap, Buffers& buffers) : heap_(heap), buffers_(buffers) {
+    buffers_.Add();
+    heap_.AdjustExternalBytes(kBuffer);
+  }
+  Owner(const Owner&) = delete;
+  Owner& operator=(const Owner&) = delete;
+  ~Owner() {
+    buffers_.now--;
+    heap_.AdjustExternalBytes(-static_cast<std::ptrdiff_t>(kBuffer));
+  }
+
+ private:
+  Heap& heap_;
+  Buffers& buffers_;
+  const std::unique_ptr<char[]> buffer_{new char[kBuffer]};
+};
+
+}  // namespace
+}  // namespace elegy::test
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::Owner> = true;
+
+namespace elegy::test {
+namespace {
+
+TEST_F(RegistryFloodTest, BuffersToldToTheHeapStayWithinABound) {
+  Buffers buffers;
+  for (std::size_t i = Scaled(50'000); i > 0; i--) {
+    const TurnScope turn(mutator());
+    Make<Owner>(heap(), buffers);
+  }
+  EXPECT_LT(buffers.most, kBound);
+  CollectPrecisely();
+  EXPECT_EQ(buffers.now, 0);
+}
+
+}  // namespace
+}  // namespace elegy::test
