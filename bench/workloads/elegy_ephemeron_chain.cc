@@ -106,9 +106,9 @@ void RunEphemeronChain(ElegyMemory memory, const Flags& flags, Report& report) {
   }
   report.Check(all_set, "every key can be set");
 
-  // Only the first keys hold the chains. The first cycle also frees what building has left.
-  const Cycle first = CollectOnce(memory);
-  report.Check(first.is_one && first.cleared == 0, "the chains survive one cycle");
+  // Only the first keys hold the chains. The first collection also frees what building has left,
+  // and may have to wait for a cycle that has begun meanwhile.
+  report.Check(CollectOnce(memory).cleared == 0, "the chains survive one collection");
   report.Check(CountEntries(*maps, *first_keys) == shape.Entries(), "the chains are whole");
   const Cycle living = QuickestOf(passes, memory, report);
   report.Check(CountEntries(*maps, *first_keys) == shape.Entries(), "the chains stay whole");

@@ -20,11 +20,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/hash/hash.h"
 #include "elegy/internal/mutex.h"
+#include "elegy/internal/table_memory.h"
 #include "elegy/internal/traced_table.h"
 #include "src/heap/object_bits.h"
 
@@ -60,16 +63,19 @@ class PendingEphemerons {
   void Clear() {
     for (Shard& shard : shards_) {
       MutexLock lock(shard.mutex);
-      absl::flat_hash_map<void*, Tables>().swap(shard.pending);
+      Pending().swap(shard.pending);
     }
   }
 
  private:
   static constexpr std::size_t kShards = 16;
 
+  using Pending = absl::flat_hash_map<void*, Tables, absl::Hash<void*>, std::equal_to<void*>,
+                                      TableAllocator<std::pair<void* const, Tables>>>;
+
   struct Shard {
     Mutex mutex;
-    absl::flat_hash_map<void*, Tables> pending ELEGY_GUARDED_BY(mutex);
+    Pending pending ELEGY_GUARDED_BY(mutex);
   };
 
   Shard& ShardOf(const void* key) {

@@ -118,7 +118,7 @@ void WeakTable::DestroyEntries() {
 }
 
 void WeakTable::FreeArray() {
-  ::operator delete (entries_, std::align_val_t{kMaxAlignment});
+  FreeTable(entries_, capacity_ * entry_bytes_);
   heap_.accounting.Give(BytesOf(capacity_, entry_bytes_));
 }
 
@@ -128,11 +128,10 @@ void WeakTable::Rebuild(std::size_t capacity) {
   const std::size_t bytes = BytesOf(capacity, entry_bytes_);
   if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
   std::byte* entries;
-  std::vector<std::uint32_t> index;
+  Index index;
   try {
     index.resize(std::bit_ceil(capacity * 2));
-    entries = static_cast<std::byte*>(
-        ::operator new (capacity* entry_bytes_, std::align_val_t{kMaxAlignment}));
+    entries = static_cast<std::byte*>(AllocateTable(capacity * entry_bytes_));
   } catch (...) {
     heap_.accounting.Give(bytes);
     throw;

@@ -23,6 +23,7 @@
 
 #include "elegy/internal/mutator_core.h"
 #include "elegy/internal/mutex.h"
+#include "elegy/internal/table_memory.h"
 #include "elegy/internal/traced_table.h"
 #include "elegy/internal/value_ops.h"
 
@@ -79,6 +80,8 @@ class WeakTable final : public TracedTable {
   std::size_t ClearDead(const Liveness& liveness) override ELEGY_EXCLUDES(mutex_);
 
  private:
+  using Index = std::vector<std::uint32_t, TableAllocator<std::uint32_t>>;
+
   Entry& At(std::size_t number) ELEGY_REQUIRES(mutex_) {
     return *reinterpret_cast<Entry*>(entries_ + number * entry_bytes_);
   }
@@ -107,7 +110,7 @@ class WeakTable final : public TracedTable {
   std::uint64_t next_order_ ELEGY_GUARDED_BY(mutex_) = 1;
   // Entry numbers plus one; 0: never used; kErased: used once. A power of two, at least twice the
   // entries' capacity.
-  std::vector<std::uint32_t> index_ ELEGY_GUARDED_BY(mutex_);
+  Index index_ ELEGY_GUARDED_BY(mutex_);
 };
 
 }  // namespace elegy::internal
