@@ -1,6 +1,8 @@
 # The same workloads on elegy's peers.
 
 find_package(Java 17 QUIET COMPONENTS Development Runtime)
+find_program(NODE_EXECUTABLE node)
+find_program(GO_EXECUTABLE go)
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(BDW QUIET IMPORTED_TARGET bdw-gc)
@@ -14,4 +16,15 @@ if(Java_FOUND)
   include(UseJava)
   file(GLOB java_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/peers/jvm/*.java")
   add_jar(bench_peer_jvm SOURCES ${java_sources})
+endif()
+if(GO_EXECUTABLE)
+  file(GLOB go_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/peers/go/*")
+  set(go_program "${CMAKE_CURRENT_BINARY_DIR}/go/bench_peer_go")
+  add_custom_command(OUTPUT "${go_program}"
+    COMMAND "${CMAKE_COMMAND}" -E env GO111MODULE=on "GOCACHE=${CMAKE_CURRENT_BINARY_DIR}/go/cache"
+            "${GO_EXECUTABLE}" build -o "${go_program}"
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/peers/go"
+    DEPENDS ${go_sources}
+    VERBATIM)
+  add_custom_target(bench_peer_go ALL DEPENDS "${go_program}")
 endif()

@@ -8,6 +8,7 @@ endfunction()
 # elegy_bench_smoke_tests(<name> <workload>... COMMAND <command>...)
 function(elegy_bench_smoke_tests name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WORKLOADS;COMMAND")
+  set(size_start "")
   set(size_alloc32 --objects=200000)
   set(size_binary-trees --depth=10)
   set(size_binary-trees-mt --depth=10)
@@ -24,7 +25,8 @@ function(elegy_bench_smoke_tests name)
   endforeach()
 endfunction()
 
-set(common_workloads alloc32 binary-trees binary-trees-mt gcbench churn)
+set(single_threaded_workloads start alloc32 binary-trees gcbench churn)
+set(common_workloads ${single_threaded_workloads} binary-trees-mt)
 
 elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
 elegy_bench_smoke_tests(elegy
@@ -45,6 +47,16 @@ if(TARGET bench_peer_jvm)
   elegy_bench_smoke_tests(jvm
     WORKLOADS ${common_workloads} finalize deref mark
     COMMAND "${Java_JAVA_EXECUTABLE}" -XX:+UseParallelGC -Xmx256m -cp "${jar}" Bench)
+endif()
+if(TARGET bench_peer_go)
+  elegy_bench_smoke_tests(go
+    WORKLOADS ${common_workloads} finalize mark
+    COMMAND "${go_program}")
+endif()
+if(NODE_EXECUTABLE AND NOT ELEGY_SANITIZE)
+  elegy_bench_smoke_tests(node
+    WORKLOADS ${single_threaded_workloads} finalize deref ephemeron mark
+    COMMAND "${NODE_EXECUTABLE}" --expose-gc "${CMAKE_CURRENT_SOURCE_DIR}/peers/node/bench.js")
 endif()
 if(TARGET elegy_micro_bench)
   set(filter "")

@@ -1,16 +1,24 @@
 """The programs to compare: how each is started for a workload, and which workloads it has."""
 
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
-# churn stands for churn-L with any number L of MiB.
-COMMON = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn"]
-ALL_WORKLOADS = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64", "churn-256",
-                 "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain", "mark"]
+# churn-L stands for any number L of MiB, binary-trees-mt-N for any number N of mutators.
+ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
+COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
+ALL_WORKLOADS = ["start", "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64",
+                 "churn-256", "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain",
+                 "mark"]
+SCALING_WORKLOADS = ["churn-16", "churn-64", "churn-256", "churn-1024", "binary-trees-mt-1",
+                     "binary-trees-mt-2", "binary-trees-mt-4", "binary-trees-mt-8",
+                     "binary-trees-mt-16"]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
+    "start": [],
     "alloc32": ["--objects=200000"],
     "binary-trees": ["--depth=10"],
     "binary-trees-mt": ["--depth=10"],
@@ -25,8 +33,19 @@ QUICK_FLAGS = {
 
 
 def family(workload: str) -> str:
-    """The workload's name without churn's size."""
-    return "churn" if workload.startswith("churn-") else workload
+    """The workload's name without its size."""
+    return re.fullmatch(r"(.*?)(-\d+)?", workload)[1]
+
+
+def size(workload: str) -> int:
+    """The number at the end of the workload's name, or 0."""
+    suffix = workload.removeprefix(family(workload))
+    return int(suffix[1:]) if suffix else 0
+
+
+def is_workload(name: str) -> bool:
+    return name in ALL_WORKLOADS or (size(name) > 0 and
+                                     family(name) in ("churn", "binary-trees-mt"))
 
 
 @dataclass
@@ -34,8 +53,11 @@ class Peer:
     name: str
     workloads: list[str]
     program: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
-    java_collector: str = ""
+    # What the runtime takes before the program's own words, and from its environment.
+    options: Callable[[str], list[str]] = lambda workload: []
+    environment: Callable[[str], dict[str, str]] = lambda workload: {}
+    # Compiles while it runs: measures several rounds in one process.
+    warms_up: bool = False
 
     def has(self, workload: str) -> bool:
         return family(workload) in self.workloads
@@ -43,38 +65,76 @@ class Peer:
     def command(self, workload: str, quick: bool) -> list[str]:
         arguments = [family(workload)]
         if arguments[0] == "churn":
-            arguments.append(workload.removeprefix("churn-"))
+            arguments.append(str(size(workload)))
+        elif size(workload) > 0:
+            arguments.append(f"--threads={size(workload)}")
         if quick:
             arguments += QUICK_FLAGS[family(workload)]
-        return self.program[:1] + self._java_options(workload) + self.program[1:] + arguments
+        if self.warms_up:
+            arguments.append(f"--rounds={rounds(workload)}")
+        return self.program[:1] + self.options(workload) + self.program[1:] + arguments
 
-    def _java_options(self, workload: str) -> list[str]:
-        if not self.java_collector:
-            return []
+
+def rounds(workload: str) -> int:
+    """A process that ends after one object has one; a round of several seconds warms up enough."""
+    if workload == "start":
+        return 1
+    return 2 if family(workload) in ("churn", "mark") else 3
+
+
+def jvm(name: str, collector: str, jar: Path) -> Peer:
+    def options(workload: str) -> list[str]:
         heap_mib = 3072 if workload == "mark" else 1024
-        if workload.startswith("churn-"):
-            factor = 3.5 if self.java_collector == "UseZGC" else 2.5
-            heap_mib = int(int(workload.removeprefix("churn-")) * factor)
-        return [f"-XX:+{self.java_collector}", f"-Xmx{heap_mib}m", f"-Dpeer={self.name}"]
+        if family(workload) == "churn":
+            heap_mib = max(32, int(size(workload) * (3.5 if collector == "UseZGC" else 2.5)))
+        return [f"-XX:+{collector}", f"-Xmx{heap_mib}m", f"-Dpeer={name}"]
+
+    return Peer(name, COMMON + ["finalize", "deref", "mark"], ["java", "-cp", str(jar), "Bench"],
+                options, warms_up=True)
+
+
+def node(script: Path) -> Peer:
+    def options(workload: str) -> list[str]:
+        # An object's header takes three words: a live node of churn is half as large again.
+        heap_mib = max(64, int(size(workload) * 1.5 * 2.5)) if family(workload) == "churn" else 4096
+        return ["--expose-gc", "--max-semi-space-size=64", f"--max-old-space-size={heap_mib}"]
+
+    return Peer("node", ALLOCATION + ["churn", "finalize", "deref", "ephemeron", "mark"],
+                ["node", str(script)], options, warms_up=True)
+
+
+def go(program: Path) -> Peer:
+    def environment(workload: str) -> dict[str, str]:
+        if family(workload) == "churn":
+            return {"GOGC": "150"}
+        if family(workload) in ALLOCATION + ["binary-trees-mt"]:
+            return {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
+        return {}
+
+    return Peer("go", COMMON + ["finalize", "mark"], [str(program)], environment=environment)
 
 
 def all_peers(build_dir: Path) -> dict[str, Peer]:
     """Every program by its name, elegy first. A name does not say that the program is built."""
     bench = build_dir / "bench"
+    scripts = Path(__file__).resolve().parent.parent / "peers"
     shared_ptr = [str(bench / "bench_peer_shared_ptr")]
-    jar = ["java", "-cp", str(bench / "bench_peer_jvm.jar"), "Bench"]
-    collector_workloads = COMMON + ["finalize", "deref", "mark"]
+    jar = bench / "bench_peer_jvm.jar"
     peers = [
         Peer("elegy", COMMON + ["finalize", "deref", "ephemeron", "ephemeron-chain", "mark"],
              [str(bench / "elegy_workloads")]),
-        Peer("bdw", collector_workloads, [str(bench / "bench_peer_bdw")],
-             {"GC_MARKERS": str(os.cpu_count())}),
+        Peer("bdw", COMMON + ["finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
+             environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
+        Peer("cppgc", ALLOCATION + ["churn", "finalize", "deref", "ephemeron", "mark"],
+             [str(bench / "bench_peer_cppgc")]),
         Peer("shared_ptr", COMMON + ["finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,
-             {"LD_PRELOAD": "libmimalloc.so.2"}),
-        Peer("jvm", collector_workloads, jar, java_collector="UseParallelGC"),
-        Peer("jvm-g1", collector_workloads, jar, java_collector="UseG1GC"),
-        Peer("jvm-zgc", collector_workloads, jar, java_collector="UseZGC"),
-        Peer("jvm-shenandoah", collector_workloads, jar, java_collector="UseShenandoahGC"),
+             environment=lambda workload: {"LD_PRELOAD": "libmimalloc.so.2"}),
+        jvm("jvm", "UseParallelGC", jar),
+        jvm("jvm-g1", "UseG1GC", jar),
+        jvm("jvm-zgc", "UseZGC", jar),
+        jvm("jvm-shenandoah", "UseShenandoahGC", jar),
+        go(bench / "go" / "bench_peer_go"),
+        node(scripts / "node" / "bench.js"),
     ]
     return {peer.name: peer for peer in peers}

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import peers
@@ -13,16 +14,22 @@ import tables
 TIMEOUT_SECONDS = 1200
 
 
+def known_peers() -> list[str]:
+    return [name for name in peers.all_peers(Path()) if name != "elegy"]
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="tools/bench", description="Runs the workloads on elegy and its peers in turn, and "
                                         "prints a report in Markdown.")
     parser.add_argument("--build-dir", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers", default="bdw,shared_ptr,jvm",
-                        help="comma-separated; also shared_ptr-mimalloc, jvm-g1, jvm-zgc, "
-                             "jvm-shenandoah, or none")
+                        help="comma-separated, or all: " + ", ".join(known_peers()) +
+                             "; or none (default %(default)s)")
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
-                        help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS))
+                        help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
+                             "; churn-L and binary-trees-mt-N take any number of MiB and "
+                             "mutators, and scaling is a series of them")
     parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run's own results")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="the report, also to a file")
@@ -32,26 +39,42 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def chosen(names: str, known: list[str], what: str) -> list[str]:
+def chosen_peers(names: str) -> list[str]:
     if names == "all":
-        return known
+        return known_peers()
     selected = [name for name in names.split(",") if name and name != "none"]
     for name in selected:
-        is_churn = name.removeprefix("churn-").isdigit() and what == "workload"
-        if name not in known and not is_churn:
-            sys.exit(f"unknown {what}: {name} (known: {', '.join(known)})")
+        if name not in known_peers():
+            sys.exit(f"unknown peer: {name} (known: {', '.join(known_peers())})")
     return selected
 
 
+def chosen_workloads(names: str) -> list[str]:
+    groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS}
+    selected: dict[str, None] = {}
+    for name in names.split(","):
+        for workload in groups.get(name, [name]):
+            if not peers.is_workload(workload):
+                sys.exit(f"unknown workload: {name} (known: {', '.join(peers.ALL_WORKLOADS)})")
+            selected[workload] = None
+    return list(selected)
+
+
 def run_program(command: list[str], environment: dict[str, str]) -> tables.Run:
-    """The lines of JSON that the program prints; none if it fails."""
+    """The lines of JSON that the program prints; none if it fails. The last one is given the time
+    of the whole process."""
+    start = time.monotonic()
     try:
         done = subprocess.run(command, env=os.environ | environment, text=True, check=True,
                               stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS)
     except (subprocess.SubprocessError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return []
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    process_ms = (time.monotonic() - start) * 1e3
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if lines:
+        lines[-1]["process_ms"] = process_ms
+    return lines
 
 
 def run_noise(arguments: argparse.Namespace) -> tables.Run:
@@ -70,15 +93,15 @@ def run_in_turn(workload: str, programs: list[peers.Peer],
         runs["noise"].append(run_noise(arguments))
         for peer in programs:
             command = peer.command(workload, arguments.quick)
-            runs[peer.name].append(run_program(command, peer.environment))
+            runs[peer.name].append(run_program(command, peer.environment(workload)))
     return runs
 
 
 def main() -> int:
     arguments = parse_arguments()
     known = peers.all_peers(arguments.build_dir)
-    peer_names = chosen(arguments.peers, [name for name in known if name != "elegy"], "peer")
-    workloads = chosen(arguments.workloads, peers.ALL_WORKLOADS, "workload")
+    peer_names = chosen_peers(arguments.peers)
+    workloads = chosen_workloads(arguments.workloads)
 
     report = ["# elegy and its peers", "", tables.noise_floor(run_noise(arguments)), "",
               f"{os.cpu_count()} cores; {arguments.runs} runs of each program, taken in turn.", ""]

@@ -12,6 +12,7 @@ Run = list[dict]
 Results = dict[str, dict[str, list[Run]]]
 
 METRICS = {
+    "start": ["process_ms"],
     "binary-trees": ["seconds"],
     "binary-trees-mt": ["seconds"],
     "gcbench": ["seconds"],

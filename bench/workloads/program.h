@@ -14,11 +14,11 @@
 #include "bench/workloads/binary_trees.h"
 #include "bench/workloads/churn.h"
 #include "bench/workloads/gcbench.h"
+#include "bench/workloads/start.h"
 
 namespace elegy::bench {
 
 inline constexpr std::size_t kMib = std::size_t{1} << 20;
-inline constexpr int kBinaryTreesThreads = 2;
 
 // Runs the workload if it is one of those that need nothing but objects. Returns whether it is.
 template <class Memory>
@@ -29,11 +29,13 @@ bool RunCommonWorkload(Memory memory, const Flags& flags, Report& report) {
   } else if (workload == "binary-trees") {
     RunBinaryTrees(memory, 1, flags, report);
   } else if (workload == "binary-trees-mt") {
-    RunBinaryTrees(memory, kBinaryTreesThreads, flags, report);
+    RunBinaryTrees(memory, static_cast<int>(flags.Get("threads", 2)), flags, report);
   } else if (workload == "gcbench") {
     RunGcbench(memory, flags, report);
   } else if (workload == "churn") {
     RunChurn(memory, flags, report);
+  } else if (workload == "start") {
+    RunStart(memory, report);
   } else {
     return false;
   }

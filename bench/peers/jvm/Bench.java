@@ -73,12 +73,13 @@ public final class Bench {
     return switch (workload) {
       case "alloc32" -> new Alloc32();
       case "binary-trees" -> new BinaryTrees(1);
-      case "binary-trees-mt" -> new BinaryTrees(2);
+      case "binary-trees-mt" -> new BinaryTrees((int) flag("threads", 2));
       case "gcbench" -> new Gcbench();
       case "churn" -> new Churn();
       case "finalize" -> new Finalize();
       case "deref" -> new Deref();
       case "mark" -> new Mark();
+      case "start" -> new Start();
       default -> throw new IllegalArgumentException("unknown workload: " + workload);
     };
   }

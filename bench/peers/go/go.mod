@@ -1,0 +1,3 @@
+module elegy/bench
+
+go 1.19
