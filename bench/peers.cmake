@@ -1,6 +1,12 @@
 # The same workloads on elegy's peers.
 
 find_package(Java 17 QUIET COMPONENTS Development Runtime)
+# Where another Node is installed, tools/bench unpacks Debian's library into build/libnode.
+set(libnode_root "${PROJECT_SOURCE_DIR}/build/libnode/usr")
+find_library(LIBNODE node
+  HINTS "${libnode_root}" PATH_SUFFIXES "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+find_path(CPPGC_INCLUDE_DIR cppgc/heap.h
+  HINTS "${libnode_root}" PATH_SUFFIXES include/nodejs/deps/v8/include)
 find_program(NODE_EXECUTABLE node)
 find_program(GO_EXECUTABLE go)
 find_package(PkgConfig QUIET)
@@ -11,6 +17,11 @@ endif()
 elegy_bench_program(bench_peer_shared_ptr SOURCES peers/shared_ptr.cc)
 if(TARGET PkgConfig::BDW)
   elegy_bench_program(bench_peer_bdw SOURCES peers/bdw.cc LIBRARIES PkgConfig::BDW)
+endif()
+if(LIBNODE AND CPPGC_INCLUDE_DIR)
+  elegy_bench_program(bench_peer_cppgc SOURCES peers/cppgc.cc LIBRARIES "${LIBNODE}")
+  target_include_directories(bench_peer_cppgc SYSTEM PRIVATE "${CPPGC_INCLUDE_DIR}")
+  target_compile_options(bench_peer_cppgc PRIVATE -fno-rtti)  # as V8 is compiled
 endif()
 if(Java_FOUND)
   include(UseJava)

@@ -42,6 +42,11 @@ if(TARGET bench_peer_bdw)
     WORKLOADS ${common_workloads} finalize deref mark
     COMMAND bench_peer_bdw)
 endif()
+if(TARGET bench_peer_cppgc)
+  elegy_bench_smoke_tests(cppgc
+    WORKLOADS ${single_threaded_workloads} finalize deref ephemeron mark
+    COMMAND bench_peer_cppgc)
+endif()
 if(TARGET bench_peer_jvm)
   get_target_property(jar bench_peer_jvm JAR_FILE)
   elegy_bench_smoke_tests(jvm

@@ -15,6 +15,11 @@ say() {
   printf '== %s\n' "$*"
 }
 
+# Whether the named Debian package is installed.
+is_installed() {
+  dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -q '^installed'
+}
+
 # Installs those of the named Debian packages that are missing. Needs no network if none is.
 install_missing() {
   if ! command -v dpkg-query >/dev/null; then
@@ -24,9 +29,7 @@ install_missing() {
 
   local missing=() package
   for package in "$@"; do
-    if ! dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -q '^installed'; then
-      missing+=("$package")
-    fi
+    is_installed "$package" || missing+=("$package")
   done
   if ((${#missing[@]} == 0)); then
     say "Every package needed is installed"
