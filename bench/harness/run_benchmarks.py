@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import bars
+import machine
+import page
 import peers
-import tables
+import runs
 
 TIMEOUT_SECONDS = 1200
 
@@ -29,10 +32,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
                              "; churn-L and binary-trees-mt-N take any number of MiB and "
-                             "mutators, and scaling is a series of them")
+                             "mutators, scaling is a series of them, and none measures nothing")
     parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every run's own results")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the report, also to a file")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help="every run's own results; other workloads' that the file holds are "
+                             "kept, and reported again")
+    parser.add_argument("--markdown", type=Path, metavar="FILE",
+                        help="the report, with pictures, also to a file and a folder beside it")
     parser.add_argument("--check", action="store_true", help="fail if a bar is not met")
     parser.add_argument("--quick", action="store_true",
                         help="tiny sizes: tries the programs, measures nothing")
@@ -50,7 +56,7 @@ def chosen_peers(names: str) -> list[str]:
 
 
 def chosen_workloads(names: str) -> list[str]:
-    groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS}
+    groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS, "none": []}
     selected: dict[str, None] = {}
     for name in names.split(","):
         for workload in groups.get(name, [name]):
@@ -60,7 +66,7 @@ def chosen_workloads(names: str) -> list[str]:
     return list(selected)
 
 
-def run_program(command: list[str], environment: dict[str, str]) -> tables.Run:
+def run_program(command: list[str], environment: dict[str, str]) -> runs.Run:
     """The lines of JSON that the program prints; none if it fails. The last one is given the time
     of the whole process."""
     start = time.monotonic()
@@ -77,24 +83,33 @@ def run_program(command: list[str], environment: dict[str, str]) -> tables.Run:
     return lines
 
 
-def run_noise(arguments: argparse.Namespace) -> tables.Run:
+def run_noise(arguments: argparse.Namespace) -> runs.Run:
     milliseconds = 20 if arguments.quick else 2000
     return run_program([str(arguments.build_dir / "bench" / "bench_noise"),
                         f"--milliseconds={milliseconds}"], {})
 
 
 def run_in_turn(workload: str, programs: list[peers.Peer],
-                arguments: argparse.Namespace) -> dict[str, list[tables.Run]]:
+                arguments: argparse.Namespace) -> dict[str, list[runs.Run]]:
     """Every program once, then every program again, with the machine's own noise each time."""
-    runs: dict[str, list[tables.Run]] = {peer.name: [] for peer in programs}
-    runs["noise"] = []
+    results: dict[str, list[runs.Run]] = {peer.name: [] for peer in programs}
+    results["noise"] = []
     for turn in range(arguments.runs):
         print(f"{workload}: turn {turn + 1} of {arguments.runs}", file=sys.stderr)
-        runs["noise"].append(run_noise(arguments))
+        results["noise"].append(run_noise(arguments))
         for peer in programs:
             command = peer.command(workload, arguments.quick)
-            runs[peer.name].append(run_program(command, peer.environment(workload)))
-    return runs
+            results[peer.name].append(run_program(command, peer.environment(workload)))
+    return results
+
+
+def stored(file: Path | None, machine: dict[str, str]) -> dict:
+    """What the file holds of this machine and this elegy; an empty start otherwise."""
+    if file and file.exists():
+        document = json.loads(file.read_text())
+        if document["machine"] == machine:
+            return document
+    return {"machine": machine, "versions": {}, "noise": [], "results": {}}
 
 
 def main() -> int:
@@ -103,25 +118,25 @@ def main() -> int:
     peer_names = chosen_peers(arguments.peers)
     workloads = chosen_workloads(arguments.workloads)
 
-    report = ["# elegy and its peers", "", tables.noise_floor(run_noise(arguments)), "",
-              f"{os.cpu_count()} cores; {arguments.runs} runs of each program, taken in turn.", ""]
-    print("\n".join(report))
-    results: tables.Results = {}
+    document = stored(arguments.json, machine.describe(arguments.build_dir))
+    document["noise"] = run_noise(arguments)
+    document["versions"] |= {name: machine.version(name) for name in peer_names}
+    results: runs.Results = {}
     for workload in workloads:
         programs = [known[name] for name in ["elegy"] + peer_names
                     if known[name].has(workload)]
         results[workload] = run_in_turn(workload, programs, arguments)
+    document["results"] |= results
 
-    bar_lines, all_met = tables.bars(results)
-    tables_text = tables.comparison(results, peer_names) + tables.delays(results) + bar_lines
-    print("\n".join(tables_text))
+    print("\n".join(page.report(**document, pictures=[])))
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.markdown:
-        arguments.markdown.write_text("\n".join(report + tables_text).rstrip() + "\n")
+        page.write(arguments.markdown, **document)
 
-    any_failed = any(not run for by_peer in results.values() for runs in by_peer.values()
-                     for run in runs)
+    any_failed = any(not run for by_peer in results.values() for all_runs in by_peer.values()
+                     for run in all_runs)
+    all_met = bars.table(results)[1]
     return 1 if any_failed or (arguments.check and not all_met) else 0
 
 

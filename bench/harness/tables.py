@@ -1,71 +1,9 @@
-"""Turns the results of runs taken in turn into Markdown: medians, ranges, ratios and bars."""
+"""Turns the results of runs taken in turn into Markdown: medians, ranges and ratios."""
 
-from dataclasses import dataclass
 from statistics import median
-from typing import Optional
 
-from peers import family
-
-# One run of one program: the lines it printed, one for each round in the process.
-Run = list[dict]
-# results[workload][peer] has one entry for each turn; an entry is empty if the run failed.
-Results = dict[str, dict[str, list[Run]]]
-
-METRICS = {
-    "start": ["process_ms"],
-    "binary-trees": ["seconds"],
-    "binary-trees-mt": ["seconds"],
-    "gcbench": ["seconds"],
-    "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
-    "finalize": ["ns_per_op", "register_ns"],
-    "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
-    "ephemeron-chain": ["entry_ns", "death_ns"],
-}
-METRICS_OF_ALL = ["cpu_s", "peak_rss_mb"]
-
-
-@dataclass
-class Bar:
-    """A promise about a figure of elegy's, or about its ratio to a peer's."""
-
-    workload: str
-    metric: str
-    limit: float
-    peer: Optional[str] = None
-    may_equal: bool = False
-
-    def holds(self, value: float) -> bool:
-        return value <= self.limit if self.may_equal else value < self.limit
-
-    def text(self) -> str:
-        what = f"elegy / {self.peer}" if self.peer else "elegy"
-        sign = "≤" if self.may_equal else "<"
-        return f"{self.workload}, {self.metric}: {what} {sign} {self.limit:g}"
-
-
-BARS = [
-    Bar("alloc32", "ns_per_op", 2, peer="jvm", may_equal=True),
-    Bar("binary-trees", "seconds", 1, peer="bdw"),
-    Bar("binary-trees", "seconds", 1, peer="shared_ptr"),
-    Bar("churn-64", "longest_delay_us", 1000),
-    Bar("churn-1024", "longest_delay_us", 1000),
-]
-
-
-def metrics_of(workload: str) -> list[str]:
-    return METRICS.get(family(workload), ["ns_per_op"]) + METRICS_OF_ALL
-
-
-def values(runs: list[Run], metric: str, round_index: int = -1) -> list[float]:
-    """The metric in the last round of each run that has it."""
-    return [run[round_index][metric] for run in runs if run and metric in run[round_index]]
-
-
-def ratios(runs: list[Run], peer_runs: list[Run], metric: str) -> list[float]:
-    """The ratios of the runs that stood side by side."""
-    pairs = zip(runs, peer_runs)
-    return [a[-1][metric] / b[-1][metric] for a, b in pairs
-            if a and b and metric in a[-1] and b[-1].get(metric)]
+from runs import (METRICS_OF_ALL, Results, Run, best_peer, label, median_of, metrics_of, peers_of,
+                  ratio_to, values)
 
 
 def number(value: float) -> str:
@@ -96,25 +34,71 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
     return [row(header), row(["---"] * len(header))] + [row(cells) for cells in rows] + [""]
 
 
-def comparison(results: Results, peers: list[str]) -> list[str]:
-    header = ["workload", "figure", "elegy"]
-    for peer in peers:
-        header += [peer, f"elegy / {peer}"]
+def ratio_text(by_peer: dict[str, list[Run]], peer: str | None, metric: str) -> str:
+    ratio = ratio_to(by_peer, peer, metric) if peer else None
+    return "–" if ratio is None else number(ratio)
+
+
+def overview(results: Results) -> list[str]:
+    """By each workload's first metric, elegy's ratio to its best peer and to all."""
+    names = list(dict.fromkeys(peer for by_peer in results.values() for peer in peers_of(by_peer)))
+    if not names:
+        return []
     rows = []
     for workload, by_peer in results.items():
-        elegy = by_peer.get("elegy", [])
-        for metric in metrics_of(workload):
-            cells = [workload, metric, cell(elegy, metric)]
-            for peer in peers:
-                peer_runs = by_peer.get(peer, [])
-                paired = ratios(elegy, peer_runs, metric)
-                cells += [cell(peer_runs, metric), number(median(paired)) if paired else "–"]
+        metric = metrics_of(workload)[0]
+        best = best_peer(by_peer, metric)
+        rows.append([workload, label(workload, metric), summary(values(by_peer["elegy"], metric)),
+                     f"{ratio_text(by_peer, best, metric)} ({best})" if best else "–"]
+                    + [ratio_text(by_peer, peer, metric) for peer in names])
+    return ["## Overview", "", "elegy's figure, and its ratio to the peer with the least median and "
+            "to each of them. Below 1, elegy takes less.", ""] + table(
+                ["workload", "figure", "elegy", "best peer"] + names, rows)
+
+
+def details(results: Results) -> list[str]:
+    """A table of each workload: the programs' figures, and elegy's ratio to each."""
+    lines = ["## Workloads", "",
+             "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
+             "process measures several rounds, the last one counts. Processor time is that of the "
+             "whole process, with all rounds and with what comes before the measured part.", ""]
+    for workload, by_peer in results.items():
+        metrics = [metric for metric in metrics_of(workload)
+                   if any(values(runs, metric) for runs in by_peer.values())]
+        header = ["program"]
+        for metric in metrics:
+            header += [label(workload, metric), "elegy / it"]
+        rows = []
+        for name in ["elegy"] + peers_of(by_peer):
+            cells = [name]
+            for metric in metrics:
+                cells += [cell(by_peer[name], metric), ratio_text(by_peer, name, metric)
+                          if name != "elegy" else ""]
             rows.append(cells)
-    return ["## Workloads", "",
-            "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
-            "process measures several rounds, the last one counts. cpu_s is that of the whole "
-            "process, with all rounds and with what comes before the measured part.",
-            ""] + table(header, rows)
+        lines += [f"### {workload}", "", "`" + rerun(workload, by_peer) + "`", ""]
+        lines += table(header, rows)
+    return lines
+
+
+def rerun(workload: str, by_peer: dict[str, list[Run]]) -> str:
+    return (f"tools/bench --workloads {workload} --peers {','.join(peers_of(by_peer)) or 'none'} "
+            f"--runs {len(by_peer['elegy'])}")
+
+
+def losses(results: Results) -> list[str]:
+    """Every figure by which a peer is better than elegy."""
+    lines = []
+    for workload, by_peer in results.items():
+        for metric in metrics_of(workload):
+            if metric in METRICS_OF_ALL and metric != "peak_rss_mb":
+                continue
+            found = {peer: ratio_to(by_peer, peer, metric) for peer in peers_of(by_peer)}
+            worse = {peer: ratio for peer, ratio in found.items() if ratio and ratio > 1}
+            if worse:
+                by_size = sorted(worse, key=lambda peer: -worse[peer])
+                lines.append(f"* {workload}, {label(workload, metric)}: "
+                             + ", ".join(f"{number(worse[peer])} × {peer}'s" for peer in by_size))
+    return ["## Where elegy loses", "", *(lines or ["Nowhere."]), ""]
 
 
 def delays(results: Results) -> list[str]:
@@ -122,10 +106,14 @@ def delays(results: Results) -> list[str]:
     for workload, by_peer in results.items():
         runs = by_peer.get("elegy", [])
         noise = by_peer.get("noise", [])
+        if not median_of(runs, "cycles"):
+            continue
         rows.append([workload] + [summary(values(runs, metric)) for metric in
                                   ("cycles", "longest_delay_us", "delay_p999_us",
                                    "allocation_stall_max_us")]
                     + [summary(values(noise, "max_us"))])
+    if not rows:
+        return []
     return ["## How long elegy kept a mutator from its work", "",
             "The heap's own statistics: the longest single answer to the collector, and the longest "
             "allocation that had to help or wait for it, by the clock. Beside them the longest gap "
@@ -135,30 +123,6 @@ def delays(results: Results) -> list[str]:
                          "the machine's longest gap, µs"], rows)
 
 
-def bar_values(results: Results, bar: Bar) -> list[float]:
-    by_peer = results.get(bar.workload, {})
-    elegy = by_peer.get("elegy", [])
-    if bar.peer:
-        return ratios(elegy, by_peer.get(bar.peer, []), bar.metric)
-    return values(elegy, bar.metric)
-
-
-def bars(results: Results) -> tuple[list[str], bool]:
-    """The bars that were measured, and whether all of them are met, by the median."""
-    rows = []
-    all_met = True
-    for bar in BARS:
-        measured = bar_values(results, bar)
-        if not measured:
-            continue
-        met = bar.holds(median(measured))
-        all_met = all_met and met
-        rows.append([bar.text(), summary(measured), "met" if met else "**not met**"])
-    if not rows:
-        return [], True
-    return ["## Bars", ""] + table(["bar", "measured", ""], rows), all_met
-
-
 def noise_floor(run: Run) -> str:
     if not run:
         return "The noise program failed."
@@ -166,4 +130,3 @@ def noise_floor(run: Run) -> str:
     return ("The machine without any collector: a loop that reads the clock for "
             f"{figures['seconds']:.2g} s saw gaps of up to {figures['max_us']:.0f} µs; 99.99 % "
             f"were below {figures['p9999_us']:.2g} µs.")
-

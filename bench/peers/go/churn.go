@@ -34,7 +34,7 @@ func replaceNodes(table []*churnNode, operations int, latency *histogram) {
 func runChurn(b *bench) {
 	table := make([]*churnNode, b.flag("live_mib", 64)<<20/churnNodeBytes)
 	for i := range table {
-		table[i] = &churnNode{}
+		table[i] = &churnNode{payloadFirst: 1} // so that the node's memory is touched
 	}
 	operations := b.flag("operations", 20_000_000)
 	var latency histogram

@@ -1,0 +1,101 @@
+"""Which of the results are drawn, and as what."""
+
+from peers import family, size
+from plots import COLORS, Panel, bar_panels, curve_panels
+from runs import Results, Run, label, median_of, metrics_of, peers_of
+
+QUANTILES = {"p50_us": "50 %", "p99_us": "99 %", "p999_us": "99.9 %", "p9999_us": "99.99 %",
+             "max_us": "longest"}
+MEDIANS = "Medians; below 1, to the left, a program takes less than elegy."
+
+
+def programs(by_peer: dict[str, list[Run]]) -> list[str]:
+    """In the order of the legend."""
+    return [name for name in COLORS if name == "elegy" or name in peers_of(by_peer)]
+
+
+def times(results: Results) -> str:
+    panels = []
+    for workload, by_peer in results.items():
+        metric = metrics_of(workload)[0]
+        elegy = median_of(by_peer["elegy"], metric)
+        medians = {peer: median_of(by_peer[peer], metric) for peer in programs(by_peer)}
+        bars = {peer: [figure / elegy] for peer, figure in medians.items()
+                if peer != "elegy" and figure and elegy}
+        if bars:
+            panels.append(Panel(f"{workload}: {label(workload, metric)}", bars))
+    return bar_panels("Time, relative to elegy's", MEDIANS + " Logarithmic.",
+                      "program / elegy", panels, baseline=1) if panels else ""
+
+
+def memory(results: Results) -> str:
+    panels = []
+    for workload, by_peer in results.items():
+        medians = {name: median_of(by_peer[name], "peak_rss_mb") for name in programs(by_peer)}
+        bars = {name: [figure] for name, figure in medians.items() if figure}
+        if len(bars) > 1:
+            panels.append(Panel(workload, bars))
+    return bar_panels("Peak memory", "Medians of the whole process, with its runtime.", "MiB",
+                      panels) if panels else ""
+
+
+def delays(results: Results) -> str:
+    """Of single operations under churn."""
+    panels = []
+    for workload in churns(results):
+        by_peer = results[workload]
+        curves = {name: [median_of(by_peer[name], metric) for metric in QUANTILES]
+                  for name in programs(by_peer)}
+        curves["machine"] = [median_of(by_peer["noise"], metric) for metric in QUANTILES]
+        panels.append((Panel(f"{size(workload)} MiB live", curves), "µs (logarithmic)"))
+    return curve_panels("How long an operation takes under churn",
+                        "Medians of runs; machine: gaps that a loop reading the clock saw, without "
+                        "any collector.", "share of operations at or below",
+                        list(QUANTILES.values()), panels[:3]) if panels else ""
+
+
+def churns(results: Results) -> list[str]:
+    found = [workload for workload in results if family(workload) == "churn"]
+    return sorted(found, key=size)
+
+
+def heap_scaling(results: Results) -> str:
+    workloads = churns(results)
+    if len(workloads) < 3:
+        return ""
+    panels = [(series(results, workloads, "Time per operation", "ns_per_op"), "ns (logarithmic)"),
+              (series(results, workloads, "Longest operation", "max_us"), "µs (logarithmic)"),
+              (series(results, workloads, "Peak memory", "peak_rss_mb"), "MiB (logarithmic)")]
+    return curve_panels("Churn, by the size of the live heap", "Medians of runs.", "live, MiB",
+                        [str(size(workload)) for workload in workloads], panels)
+
+
+def thread_scaling(results: Results) -> str:
+    workloads = sorted((workload for workload in results if family(workload) == "binary-trees-mt"
+                        and size(workload) > 0), key=size)
+    if len(workloads) < 3:
+        return ""
+    panels = [(series(results, workloads, "Time", "seconds"), "s (logarithmic)"),
+              (series(results, workloads, "Processor time of all threads", "cpu_s"),
+               "s (logarithmic)"),
+              (series(results, workloads, "Peak memory", "peak_rss_mb"), "MiB (logarithmic)")]
+    return curve_panels("Binary trees, by the number of mutators", "Medians of runs; the same trees, "
+                        "shared out.", "mutators", [str(size(workload)) for workload in workloads],
+                        panels)
+
+
+def series(results: Results, workloads: list[str], title: str, metric: str) -> Panel:
+    names = dict.fromkeys(name for workload in workloads for name in programs(results[workload]))
+    return Panel(title, {name: [median_of(results[workload].get(name, []), metric)
+                                for workload in workloads] for name in names})
+
+
+def all_charts(results: Results) -> dict[str, tuple[str, str]]:
+    """By file name: what the picture shows, in words, and the picture, empty if there is none."""
+    return {
+        "times.svg": ("Time of each program relative to elegy's, by workload", times(results)),
+        "delays.svg": ("Quantiles of the time of an operation under churn", delays(results)),
+        "memory.svg": ("Peak memory by workload", memory(results)),
+        "heap_scaling.svg": ("Churn by the size of the live heap", heap_scaling(results)),
+        "thread_scaling.svg": ("Binary trees by the number of mutators", thread_scaling(results)),
+    }

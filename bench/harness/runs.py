@@ -1,0 +1,83 @@
+"""What runs have measured: which figures count for a workload, their medians and their ratios."""
+
+from statistics import median
+
+from peers import family
+
+# One run of one program: the lines it printed, one for each round in the process.
+Run = list[dict]
+# results[workload][peer] has one entry for each turn; an entry is empty if the run failed.
+Results = dict[str, dict[str, list[Run]]]
+
+# The first of a workload's metrics is the one to compare it by.
+METRICS = {
+    "start": ["process_ms"],
+    "binary-trees": ["seconds"],
+    "binary-trees-mt": ["seconds"],
+    "gcbench": ["seconds"],
+    "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
+    "finalize": ["ns_per_op", "register_ns"],
+    "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
+    "ephemeron-chain": ["entry_ns", "death_ns"],
+}
+METRICS_OF_ALL = ["cpu_s", "peak_rss_mb"]
+
+LABELS = {
+    "process_ms": "whole process, ms",
+    "seconds": "time, s",
+    "ns_per_op": "time per operation, ns",
+    "p999_us": "99.9 % of operations, µs",
+    "p9999_us": "99.99 %, µs",
+    "max_us": "longest, µs",
+    "register_ns": "registering, ns",
+    "insert_ns": "insertion, ns",
+    "lookup_ns": "look-up, ns",
+    "collect_ms": "collection, ms",
+    "entry_ns": "living entry, ns",
+    "death_ns": "dying entry, ns",
+    "cpu_s": "processor time, s",
+    "peak_rss_mb": "peak memory, MiB",
+}
+
+
+def metrics_of(workload: str) -> list[str]:
+    return METRICS.get(family(workload), ["ns_per_op"]) + METRICS_OF_ALL
+
+
+def label(workload: str, metric: str) -> str:
+    if family(workload) == "finalize" and metric == "ns_per_op":
+        return "drop to callback, ns"
+    return LABELS[metric]
+
+
+def values(runs: list[Run], metric: str, round_index: int = -1) -> list[float]:
+    """The metric in the last round of each run that has it."""
+    return [run[round_index][metric] for run in runs if run and metric in run[round_index]]
+
+
+def median_of(runs: list[Run], metric: str) -> float | None:
+    figures = values(runs, metric)
+    return median(figures) if figures else None
+
+
+def ratios(runs: list[Run], peer_runs: list[Run], metric: str) -> list[float]:
+    """The ratios of the runs that stood side by side."""
+    pairs = zip(runs, peer_runs)
+    return [a[-1][metric] / b[-1][metric] for a, b in pairs
+            if a and b and metric in a[-1] and b[-1].get(metric)]
+
+
+def peers_of(by_peer: dict[str, list[Run]]) -> list[str]:
+    return [name for name in by_peer if name not in ("elegy", "noise")]
+
+
+def ratio_to(by_peer: dict[str, list[Run]], peer: str, metric: str) -> float | None:
+    paired = ratios(by_peer.get("elegy", []), by_peer.get(peer, []), metric)
+    return median(paired) if paired else None
+
+
+def best_peer(by_peer: dict[str, list[Run]], metric: str) -> str | None:
+    """The peer with the least median."""
+    medians = {peer: median_of(by_peer[peer], metric) for peer in peers_of(by_peer)}
+    measured = [peer for peer, figure in medians.items() if figure is not None]
+    return min(measured, key=lambda peer: medians[peer], default=None)
