@@ -83,6 +83,6 @@ if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
     --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
-    --workloads start,churn-4,churn-8,churn-16 --peers shared_ptr
+    --workloads start,churn-8,churn-16,churn-64 --peers shared_ptr
     --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
 endif()

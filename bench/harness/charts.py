@@ -1,6 +1,6 @@
 """Which of the results are drawn, and as what."""
 
-from peers import family, size
+from peers import ALL_WORKLOADS, family, size
 from plots import COLORS, Panel, bar_panels, curve_panels
 from runs import Results, Run, label, median_of, metrics_of, peers_of
 
@@ -14,9 +14,14 @@ def programs(by_peer: dict[str, list[Run]]) -> list[str]:
     return [name for name in COLORS if name == "elegy" or name in peers_of(by_peer)]
 
 
+def without_scaling(results: Results) -> Results:
+    """Without the sizes that are drawn as a series only."""
+    return {workload: by_peer for workload, by_peer in results.items() if workload in ALL_WORKLOADS}
+
+
 def times(results: Results) -> str:
     panels = []
-    for workload, by_peer in results.items():
+    for workload, by_peer in without_scaling(results).items():
         metric = metrics_of(workload)[0]
         elegy = median_of(by_peer["elegy"], metric)
         medians = {peer: median_of(by_peer[peer], metric) for peer in programs(by_peer)}
@@ -30,7 +35,7 @@ def times(results: Results) -> str:
 
 def memory(results: Results) -> str:
     panels = []
-    for workload, by_peer in results.items():
+    for workload, by_peer in without_scaling(results).items():
         medians = {name: median_of(by_peer[name], "peak_rss_mb") for name in programs(by_peer)}
         bars = {name: [figure] for name, figure in medians.items() if figure}
         if len(bars) > 1:
@@ -42,7 +47,7 @@ def memory(results: Results) -> str:
 def delays(results: Results) -> str:
     """Of single operations under churn."""
     panels = []
-    for workload in churns(results):
+    for workload in churns(without_scaling(results)):
         by_peer = results[workload]
         curves = {name: [median_of(by_peer[name], metric) for metric in QUANTILES]
                   for name in programs(by_peer)}
@@ -51,7 +56,7 @@ def delays(results: Results) -> str:
     return curve_panels("How long an operation takes under churn",
                         "Medians of runs; machine: gaps that a loop reading the clock saw, without "
                         "any collector.", "share of operations at or below",
-                        list(QUANTILES.values()), panels[:3]) if panels else ""
+                        list(QUANTILES.values()), panels) if panels else ""
 
 
 def churns(results: Results) -> list[str]:
@@ -76,8 +81,6 @@ def thread_scaling(results: Results) -> str:
     if len(workloads) < 3:
         return ""
     panels = [(series(results, workloads, "Time", "seconds"), "s (logarithmic)"),
-              (series(results, workloads, "Processor time of all threads", "cpu_s"),
-               "s (logarithmic)"),
               (series(results, workloads, "Peak memory", "peak_rss_mb"), "MiB (logarithmic)")]
     return curve_panels("Binary trees, by the number of mutators", "Medians of runs; the same trees, "
                         "shared out.", "mutators", [str(size(workload)) for workload in workloads],
