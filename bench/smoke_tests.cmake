@@ -29,6 +29,9 @@ set(single_threaded_workloads start alloc32 binary-trees gcbench churn)
 set(common_workloads ${single_threaded_workloads} binary-trees-mt)
 
 elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
+foreach(operation IN ITEMS allocate-32 store-barrier-off poll deref weak-map-get)
+  elegy_bench_smoke_test(instructions.${operation} bench_instructions ${operation} 1000)
+endforeach()
 elegy_bench_smoke_tests(elegy
   WORKLOADS ${common_workloads} finalize deref ephemeron ephemeron-chain mark
   COMMAND elegy_workloads)
