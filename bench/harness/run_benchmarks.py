@@ -83,8 +83,9 @@ def run_program(command: list[str], environment: dict[str, str]) -> runs.Run:
     return lines
 
 
-def run_noise(arguments: argparse.Namespace) -> runs.Run:
-    milliseconds = 20 if arguments.quick else 2000
+def run_noise(arguments: argparse.Namespace, milliseconds: int) -> runs.Run:
+    if arguments.quick:
+        milliseconds = 20
     return run_program([str(arguments.build_dir / "bench" / "bench_noise"),
                         f"--milliseconds={milliseconds}"], {})
 
@@ -96,7 +97,7 @@ def run_in_turn(workload: str, programs: list[peers.Peer],
     results["noise"] = []
     for turn in range(arguments.runs):
         print(f"{workload}: turn {turn + 1} of {arguments.runs}", file=sys.stderr)
-        results["noise"].append(run_noise(arguments))
+        results["noise"].append(run_noise(arguments, 500))
         for peer in programs:
             command = peer.command(workload, arguments.quick)
             results[peer.name].append(run_program(command, peer.environment(workload)))
@@ -119,7 +120,7 @@ def main() -> int:
     workloads = chosen_workloads(arguments.workloads)
 
     document = stored(arguments.json, machine.describe(arguments.build_dir))
-    document["noise"] = run_noise(arguments)
+    document["noise"] = run_noise(arguments, 2000)
     document["versions"] |= {name: machine.version(name) for name in peer_names}
     results: runs.Results = {}
     for workload in workloads:

@@ -63,10 +63,17 @@ public final class Bench {
     if (!holds) throw new IllegalStateException("wrong result: " + what);
   }
 
+  private long rounds() {
+    return flag("rounds", 3);
+  }
+
+  boolean isLastRound() {
+    return round == rounds();
+  }
+
   private void runRounds() throws Exception {
     Workload chosen = choose();
-    long rounds = flag("rounds", 3);
-    for (round = 1; round <= rounds; round++) chosen.run(this);
+    for (round = 1; round <= rounds(); round++) chosen.run(this);
   }
 
   private Workload choose() {

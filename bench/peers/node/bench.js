@@ -54,12 +54,19 @@ class Bench {
     }));
   }
 
+  get rounds() {
+    return this.flag('rounds', 3);
+  }
+
+  get isLastRound() {
+    return this.round === this.rounds;
+  }
+
   async runRounds() {
     const file = WORKLOADS[this.workload];
     if (file === undefined) throw new Error(`unknown workload: ${this.workload}`);
     const run = require(file);
-    const rounds = this.flag('rounds', 3);
-    for (this.round = 1; this.round <= rounds; this.round++) await run(this);
+    for (this.round = 1; this.round <= this.rounds; this.round++) await run(this);
   }
 }
 
