@@ -82,9 +82,9 @@ def thread_scaling(results: Results) -> str:
         return ""
     panels = [(series(results, workloads, "Time", "seconds"), "s (logarithmic)"),
               (series(results, workloads, "Peak memory", "peak_rss_mb"), "MiB (logarithmic)")]
-    return curve_panels("Binary trees, by the number of mutators", "Medians of runs; the same trees, "
-                        "shared out.", "mutators", [str(size(workload)) for workload in workloads],
-                        panels)
+    return curve_panels("Binary trees, by the number of mutators",
+                        "Medians of runs; the same trees, shared out.", "mutators",
+                        [str(size(workload)) for workload in workloads], panels)
 
 
 def series(results: Results, workloads: list[str], title: str, metric: str) -> Panel:

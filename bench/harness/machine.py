@@ -51,5 +51,6 @@ def version(peer: str) -> str:
         return first_line(["node", "--version"])
     if peer == "cppgc":
         return package_version("libnode108") or "of Debian's libnode"
-    packages = {"bdw": "libgc1", "shared_ptr": "libstdc++6", "shared_ptr-mimalloc": "libmimalloc2.0"}
+    packages = {"bdw": "libgc1", "shared_ptr": "libstdc++6",
+                "shared_ptr-mimalloc": "libmimalloc2.0"}
     return package_version(packages[peer])

@@ -18,9 +18,9 @@ def report(machine: dict[str, str], versions: dict[str, str], noise: Run, result
     runs = max((len(by_peer["elegy"]) for by_peer in results.values()), default=0)
     return ["# elegy and its peers", "",
             f"Up to {runs} runs of each program, taken in turn. `bench/README.md` says what each "
-            "workload does and how each peer is set up; `tools/bench --json build/bench.json "
-            "--markdown docs/benchmarks.md` writes this page anew with the workloads and peers it is "
-            "given, and keeps the others'.", "",
+            "workload does and how each peer is set up. The commands below measure one workload "
+            "again; with `--json build/bench.json --markdown docs/benchmarks.md` they write its "
+            "part of this page anew, and keep the others'.", "",
             *machine_lines(machine, versions), tables.noise_floor(noise), "",
             *tables.overview(results), *pictures, *tables.losses(results),
             *bars.table(results)[0], *tables.delays(results), *tables.details(results)]

@@ -127,11 +127,11 @@ def main() -> int:
         programs = [known[name] for name in ["elegy"] + peer_names
                     if known[name].has(workload)]
         results[workload] = run_in_turn(workload, programs, arguments)
-    document["results"] |= results
+        document["results"] |= results
+        if arguments.json:
+            arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
     print("\n".join(page.report(**document, pictures=[])))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.markdown:
         page.write(arguments.markdown, **document)
 

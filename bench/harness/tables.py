@@ -51,9 +51,10 @@ def overview(results: Results) -> list[str]:
         rows.append([workload, label(workload, metric), summary(values(by_peer["elegy"], metric)),
                      f"{ratio_text(by_peer, best, metric)} ({best})" if best else "–"]
                     + [ratio_text(by_peer, peer, metric) for peer in names])
-    return ["## Overview", "", "elegy's figure, and its ratio to the peer with the least median and "
-            "to each of them. Below 1, elegy takes less.", ""] + table(
-                ["workload", "figure", "elegy", "best peer"] + names, rows)
+    return ["## Overview", "",
+            "elegy's figure, and its ratio to the peer with the least median and to each of them. "
+            "Below 1, elegy takes less.",
+            ""] + table(["workload", "figure", "elegy", "best peer"] + names, rows)
 
 
 def details(results: Results) -> list[str]:
@@ -115,9 +116,9 @@ def delays(results: Results) -> list[str]:
     if not rows:
         return []
     return ["## How long elegy kept a mutator from its work", "",
-            "The heap's own statistics: the longest single answer to the collector, and the longest "
-            "allocation that had to help or wait for it, by the clock. Beside them the longest gap "
-            "that a clock loop saw on the machine without any collector.",
+            "The heap's own statistics: the longest single answer to the collector, and the "
+            "longest allocation that had to help or wait for it, by the clock. Beside them the "
+            "longest gap that a clock loop saw on the machine without any collector.",
             ""] + table(["workload", "cycles", "longest delay, µs", "99.9 %, µs",
                          "longest allocation stall, µs",
                          "the machine's longest gap, µs"], rows)
