@@ -26,6 +26,15 @@ def field(file: str, name: str) -> str:
     return found[1] if found else ""
 
 
+def revision(root: Path) -> str:
+    """The last commit that changed the library or its benchmarks, and whether that is all."""
+    git = ["git", "-C", str(root)]
+    sources = ["--", "src", "include", "bench"]
+    commit = first_line([*git, "log", "-1", "--format=%h", *sources])
+    changed = first_line([*git, "diff", "HEAD", "--name-only", *sources])
+    return f"{commit}, changed" if changed else commit
+
+
 def describe(build_dir: Path) -> dict[str, str]:
     compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$",
                          (build_dir / "CMakeCache.txt").read_text(), re.MULTILINE)[1]
@@ -36,8 +45,7 @@ def describe(build_dir: Path) -> dict[str, str]:
         "memory": f"{memory_kib / 2**20:.0f} GiB",
         "system": f"{field('/etc/os-release', 'PRETTY_NAME')}, Linux {platform.release()}",
         "compiler": first_line([compiler, "--version"]),
-        "elegy": first_line(["git", "-C", str(Path(__file__).parent), "describe", "--always",
-                             "--dirty"]),
+        "elegy": revision(Path(__file__).resolve().parents[2]),
     }
 
 
