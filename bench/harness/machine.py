@@ -27,9 +27,9 @@ def field(file: str, name: str) -> str:
 
 
 def revision(root: Path) -> str:
-    """The last commit that changed the library or its benchmarks, and whether that is all."""
+    """The last commit that changed the library or the programs, and whether that is all."""
     git = ["git", "-C", str(root)]
-    sources = ["--", "src", "include", "bench"]
+    sources = ["--", "src", "include", "bench/peers", "bench/support", "bench/workloads"]
     commit = first_line([*git, "log", "-1", "--format=%h", *sources])
     changed = first_line([*git, "diff", "HEAD", "--name-only", *sources])
     return f"{commit}, changed" if changed else commit
