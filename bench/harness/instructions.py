@@ -36,8 +36,8 @@ def instructions(program: Path, operation: str) -> float:
 
 
 def recorded(file: Path) -> dict[str, float]:
-    lines = file.read_text().splitlines() if file.exists() else []
-    words = [line.split() for line in lines if line and not line.startswith("#")]
+    lines = file.read_text().splitlines()
+    words = [line.split() for line in lines if not line.startswith("#")]
     return {name: float(count) for name, count in words}
 
 
@@ -53,6 +53,8 @@ def main() -> int:
         lines += [f"{operation} {count:.2f}" for operation, count in counted.items()]
         file.write_text("\n".join(lines) + "\n")
 
+    if compiler not in file.read_text():
+        print(f"Recorded with another compiler than {compiler}.\n")
     before = recorded(file)
     rows = []
     any_grew = False

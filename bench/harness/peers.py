@@ -12,9 +12,9 @@ COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
 ALL_WORKLOADS = ["start", "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64",
                  "churn-256", "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain",
                  "mark"]
-SCALING_WORKLOADS = ["churn-16", "churn-64", "churn-256", "churn-1024", "binary-trees-mt-1",
-                     "binary-trees-mt-2", "binary-trees-mt-4", "binary-trees-mt-8",
-                     "binary-trees-mt-16"]
+# Further sizes, for the pictures of how elegy and its peers scale.
+SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
+                     "binary-trees-mt-8", "binary-trees-mt-16"]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
@@ -76,10 +76,10 @@ class Peer:
 
 
 def rounds(workload: str) -> int:
-    """A process that ends after one object has one; a round of several seconds warms up enough."""
-    if workload == "start":
+    """One where no code of the program's own is measured; few where a round takes long."""
+    if workload in ("start", "mark"):
         return 1
-    return 2 if family(workload) in ("churn", "mark") else 3
+    return 2 if family(workload) == "churn" else 3
 
 
 def jvm(name: str, collector: str, jar: Path) -> Peer:

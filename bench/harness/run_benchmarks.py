@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
                              "; churn-L and binary-trees-mt-N take any number of MiB and "
-                             "mutators, scaling is a series of them, and none measures nothing")
+                             "mutators; scaling is a series of both, none none (default %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="every run's own results; other workloads' that the file holds are "
