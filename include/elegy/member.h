@@ -23,8 +23,8 @@ class Persistent;
 template <class T>
 class Member {
  public:
-  Member() : slot_(nullptr) {}
-  Member(std::nullptr_t) : slot_(nullptr) {}
+  constexpr Member() : slot_(nullptr) {}
+  constexpr Member(std::nullptr_t) : slot_(nullptr) {}
   Member(T* target) : slot_(target) {}
   Member(const Member& other) : slot_(other.get()) {}
   template <class U>
@@ -69,8 +69,8 @@ class AtomicMember {
   static constexpr std::memory_order kDefaultOrder = std::memory_order_seq_cst;  // std::atomic's
 
  public:
-  AtomicMember() : slot_(nullptr) {}
-  AtomicMember(std::nullptr_t) : slot_(nullptr) {}
+  constexpr AtomicMember() : slot_(nullptr) {}
+  constexpr AtomicMember(std::nullptr_t) : slot_(nullptr) {}
   AtomicMember(T* target) : slot_(target) {}
   AtomicMember(const AtomicMember&) = delete;
   AtomicMember& operator=(const AtomicMember&) = delete;

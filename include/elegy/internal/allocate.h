@@ -63,25 +63,40 @@ class ConstructionScope {
 template <class F>
 inline constexpr bool kIsPlain = kIsSlot<F> || std::is_scalar_v<F>;
 
-// Whether T's initialisation from A runs no code of the program's: an aggregate of slots and
-// scalars all of which are given (a default member initialiser may be any expression), or a trivial
-// one.
-template <class T, class... A>
-constexpr bool InitialisesPlainly() {
-  if constexpr (!std::is_aggregate_v<T>) {
-    return std::is_trivially_constructible_v<T, A...>;
-  } else if constexpr (sizeof...(A) == 0) {
-    return std::is_trivially_default_constructible_v<T>;
-  } else if constexpr (!(kIsPlain<std::remove_cvref_t<A>> && ...) || std::is_union_v<T> ||
-                       kHasBase<T> || sizeof...(A) > kMaxFields ||
-                       kInitialisers<T> != sizeof...(A) || HasArrayField<T>()) {
+// Whether T{} is a constant expression.
+template <class T>
+concept DefaultsToAConstant = requires {
+  typename std::bool_constant<(static_cast<void>(T{}), true)>;
+};
+
+// Whether T is an aggregate of slots and scalars.
+template <class T>
+constexpr bool HasPlainFields() {
+  if constexpr (std::is_union_v<T> || kInitialisers < T >> kMaxFields) {
+    return false;
+  } else if constexpr (kHasBase<T> || HasArrayField<T>()) {
     return false;
   } else {
     using Fields = decltype(FieldsOf(std::declval<const T&>()));
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (kIsPlain<std::remove_cvref_t<std::tuple_element_t<I, Fields>>> && ...);
     }
-    (std::make_index_sequence<sizeof...(A)>());
+    (std::make_index_sequence<kInitialisers<T>>());
+  }
+}
+
+// Whether T's initialisation from A runs no code of the program's: an aggregate of slots and
+// scalars all of which are given, or none if the defaults are constants (a default member
+// initialiser may be any expression), or a trivial initialisation.
+template <class T, class... A>
+constexpr bool InitialisesPlainly() {
+  if constexpr (!std::is_aggregate_v<T> || std::is_trivially_constructible_v<T, A...>) {
+    return std::is_trivially_constructible_v<T, A...>;
+  } else if constexpr (sizeof...(A) == 0) {
+    return DefaultsToAConstant<T> && HasPlainFields<T>();
+  } else {
+    return (kIsPlain<std::remove_cvref_t<A>> && ...) && kInitialisers<T> == sizeof...(A) &&
+           HasPlainFields<T>();
   }
 }
 
@@ -158,6 +173,7 @@ template <class T>
       char* const cell = run.cursor;
       if (cell != run.limit) [[likely]] {
         run.cursor = cell + kBytes;
+        if (cell == nullptr) __builtin_unreachable();  // both are null, or neither
         return cell;
       }
     }

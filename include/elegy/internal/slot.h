@@ -14,6 +14,7 @@
 #define ELEGY_INTERNAL_SLOT_H_
 
 #include <atomic>
+#include <type_traits>
 
 #include "elegy/internal/mutator_core.h"
 
@@ -29,7 +30,9 @@ void RecordSlot(const void* slot);
 template <class T>
 class Slot {
  public:
-  explicit Slot(T* value) : pointer_(value) {
+  // A constant expression, so that Make can tell initialisers that do nothing.
+  constexpr explicit Slot(T* value) : pointer_(value) {
+    if (std::is_constant_evaluated()) return;
     if (SlotsAreRecorded()) [[unlikely]]
       RecordSlot(this);
   }

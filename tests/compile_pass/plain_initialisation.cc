@@ -1,0 +1,68 @@
+// Which objects are initialised without running code of the program: those that Make need not list
+// as under construction.
+
+#include <string>
+
+#include "elegy/elegy.h"
+
+namespace elegy::internal {
+namespace {
+
+struct Pair {
+  Member<Pair> left, right;
+};
+struct Defaults {
+  Member<Pair> left{};
+  int number = 3;
+  AtomicMember<Pair> right;
+};
+struct Scalars {
+  int first, second;
+};
+static_assert(InitialisesPlainly<Pair>());
+static_assert(InitialisesPlainly<Pair, Pair*, Pair*>());
+static_assert(InitialisesPlainly<Defaults>());
+static_assert(InitialisesPlainly<Scalars>());
+static_assert(InitialisesPlainly<Scalars, int, int>());
+
+// The default of the field that is left out may be anything.
+static_assert(!InitialisesPlainly<Pair, Pair*>());
+
+int AnyNumber() { return 1; }
+struct CallsForANumber {
+  Member<Pair> left;
+  int number = AnyNumber();
+};
+Member<Pair> AnyPair() { return {}; }
+struct CallsForASlot {
+  Member<Pair> left = AnyPair();
+};
+struct HasAString {
+  std::string text;
+  int number = 0;
+};
+struct HasAWeakMember {
+  WeakMember<Pair> weak;
+  int number = 0;
+};
+struct HasAnArray {
+  int numbers[3];
+  Member<Pair> left;
+};
+struct HasABase : Pair {
+  int number = 0;
+};
+struct HasAConstructor {
+  HasAConstructor() {}
+  Member<Pair> left;
+};
+static_assert(!InitialisesPlainly<CallsForANumber>());
+static_assert(!InitialisesPlainly<CallsForASlot>());
+static_assert(!InitialisesPlainly<HasAString>());
+static_assert(!InitialisesPlainly<HasAWeakMember>());
+static_assert(!InitialisesPlainly<HasAnArray>());
+static_assert(!InitialisesPlainly<HasABase>());
+static_assert(!InitialisesPlainly<HasAConstructor>());
+
+}  // namespace
+}  // namespace elegy::internal
