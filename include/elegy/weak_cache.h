@@ -9,11 +9,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "elegy/finalization_registry.h"
 #include "elegy/internal/flight.h"
@@ -206,13 +206,17 @@ class WeakCache {
 
     // A new entry in the index. Whatever fails, nothing has changed but capacities.
     Entry& AddEntry(const Key& key, T* made) ELEGY_REQUIRES(mutex_) {
-      index_.reserve(index_.size() + 1);
       if (free_.empty()) AddFreeEntry();
       Entry* const entry = free_.back();
       entry->target.Set(internal::AddressOf(made), *this);
       entry->key.emplace(key);
+      try {
+        index_.insert(entry);
+      } catch (...) {
+        entry->key.reset();
+        throw;
+      }
       free_.pop_back();
-      index_.insert(entry);
       return *entry;
     }
 
@@ -229,8 +233,10 @@ class WeakCache {
     internal::RecencyList recent_ ELEGY_GUARDED_BY(mutex_);
     std::deque<Entry> entries_ ELEGY_GUARDED_BY(mutex_);
     std::vector<Entry*> free_ ELEGY_GUARDED_BY(mutex_);
-    absl::flat_hash_set<Entry*, KeyHash, KeyEqual> index_ ELEGY_GUARDED_BY(mutex_);
-    absl::flat_hash_map<Key, std::shared_ptr<internal::Flight>> flights_ ELEGY_GUARDED_BY(mutex_);
+    // Not Abseil's tables, which do not survive a failed allocation.
+    std::unordered_set<Entry*, KeyHash, KeyEqual> index_ ELEGY_GUARDED_BY(mutex_);
+    std::unordered_map<Key, std::shared_ptr<internal::Flight>, absl::Hash<Key>> flights_
+        ELEGY_GUARDED_BY(mutex_);
   };
 
   // Ends a flight, however its factory has ended.

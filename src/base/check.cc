@@ -18,4 +18,6 @@ void FailCheck(const char* condition, const char* file, int line) {
   std::abort();
 }
 
+void FailForMemory() { Fail("out of memory for the collector's own work"); }
+
 }  // namespace elegy::internal

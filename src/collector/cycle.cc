@@ -83,7 +83,7 @@ bool TakeRoundDirty(HeapState& state) {
 void HeapImpl::Run() {
   platform::NameThread("elegy-collector");
   while (const std::uint64_t number = state_.request.AwaitWork()) {
-    RunCycle(number);
+    NeedsMemory([&] { RunCycle(number); });
     RunTask(number);
     state_.request.Finish();
   }

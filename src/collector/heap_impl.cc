@@ -52,8 +52,13 @@ HeapImpl::HeapImpl(const HeapOptions& options)
   state_.marking = &marking_;
   const Pacer::Plan plan = pacer_.First();
   state_.accounting.SetBudget(plan.budget, plan.reserve);
-  collector_ = std::thread([this] { Run(); });
   EnterInDirectory(state_);
+  try {
+    StartThreads();
+  } catch (...) {
+    RemoveFromDirectory(state_);
+    throw;
+  }
 }
 
 HeapImpl::~HeapImpl() {
@@ -63,17 +68,38 @@ HeapImpl::~HeapImpl() {
       Fail("a Heap is destroyed while a Mutator is attached to it");
     }
   }
-  gate_.Open();
-  state_.request.Stop();
-  collector_.join();
+  StopThreads();
   RemoveFromDirectory(state_);
   DestroyAll(state_);
 }
 
-void HeapImpl::Await(std::uint64_t cycle, StackState caller) {
+void HeapImpl::StartThreads() {
+  state_.request.Resume();
+  markers_.Start();
+  try {
+    collector_ = std::thread([this] { Run(); });
+  } catch (...) {
+    markers_.Stop();
+    throw;
+  }
+}
+
+void HeapImpl::StopThreads() {
+  gate_.Open();
+  state_.request.Stop();
+  collector_.join();
+  markers_.Stop();
+}
+
+MutatorImpl* HeapImpl::RunningMutator() {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator != nullptr && &mutator->state == &state_ && mutator->blocking_depth == 0) {
-    AwaitCycle(*mutator, cycle, caller);
+  const bool is_own = mutator != nullptr && &mutator->state == &state_;
+  return is_own && mutator->blocking_depth == 0 ? mutator : nullptr;
+}
+
+void HeapImpl::Await(std::uint64_t cycle) {
+  if (MutatorImpl* const mutator = RunningMutator()) {
+    AwaitCycle(*mutator, cycle);
   } else {
     state_.request.WaitFor(cycle);
   }
@@ -81,7 +107,11 @@ void HeapImpl::Await(std::uint64_t cycle, StackState caller) {
 
 void HeapImpl::Collect(StackState caller) {
   gate_.Open();
-  Await(state_.request.Ask(), caller);
+  if (MutatorImpl* const mutator = RunningMutator()) {
+    AwaitNewCycle(*mutator, caller);
+  } else {
+    state_.request.WaitFor(state_.request.Ask());
+  }
 }
 
 void HeapImpl::RunAfterCycle(const std::function<void()>& task) {
@@ -97,9 +127,9 @@ void HeapImpl::RunAfterCycle(const std::function<void()>& task) {
         break;
       }
     }
-    Await(cycle, StackState::kMayHoldPointers);  // another thread's task first
+    Await(cycle);  // another thread's task first
   }
-  Await(cycle, StackState::kMayHoldPointers);
+  Await(cycle);
 }
 
 void HeapImpl::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {

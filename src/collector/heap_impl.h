@@ -64,7 +64,7 @@ class HeapImpl {
 
   void Collect(StackState caller);
   // Waits for that cycle; a mutator of this heap does so blocked.
-  void Await(std::uint64_t cycle, StackState caller);
+  void Await(std::uint64_t cycle);
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
   HeapStats Stats();
   std::size_t Shutdown(ShutdownPolicy policy);
@@ -75,6 +75,13 @@ class HeapImpl {
   StepGate& gate() { return gate_; }
 
  private:
+  // All or none. Throws std::system_error and std::bad_alloc.
+  void StartThreads();
+  // Returns once the cycle that runs has ended.
+  void StopThreads();
+  // The calling thread's mutator, if it is attached to this heap and not inside a BlockingRegion.
+  MutatorImpl* RunningMutator();
+
   void Run();
   void RunTask(std::uint64_t cycle);
   void RunCycle(std::uint64_t number);

@@ -1,21 +1,37 @@
 #include "src/collector/marker_pool.h"
 
+#include "src/base/check.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
 
 MarkerPool::MarkerPool(HeapState& heap, MarkingState& marking, int threads)
-    : heap_(heap), marking_(marking), threads_(threads) {
-  for (int i = 1; i < threads; i++) helpers_.emplace_back([this] { Help(); });
+    : heap_(heap), marking_(marking), threads_(threads) {}
+
+MarkerPool::~MarkerPool() { Stop(); }
+
+void MarkerPool::Start() {
+  {
+    MutexLock lock(mutex_);
+    stopped_ = false;
+    drain_ = 0;
+  }
+  try {
+    for (int i = 1; i < threads_; i++) helpers_.emplace_back([this] { Help(); });
+  } catch (...) {
+    Stop();
+    throw;
+  }
 }
 
-MarkerPool::~MarkerPool() {
+void MarkerPool::Stop() {
   {
     MutexLock lock(mutex_);
     stopped_ = true;
     changed_.NotifyAll();
   }
   for (std::thread& helper : helpers_) helper.join();
+  helpers_.clear();
 }
 
 void MarkerPool::Help() {
@@ -28,10 +44,10 @@ void MarkerPool::Help() {
       if (stopped_) return;
       seen = drain_;
     }
-    {
+    NeedsMemory([this] {
       Marker marker(heap_, marking_, Marker::Role::kMarkerThread);
       marker.Drain(threads_);
-    }
+    });
     MutexLock lock(mutex_);
     if (--helping_ == 0) changed_.NotifyAll();
   }

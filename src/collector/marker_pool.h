@@ -17,11 +17,16 @@ namespace elegy::internal {
 
 class MarkerPool {
  public:
-  // `threads` in all, the caller's included. Throws std::system_error.
+  // `threads` in all, the one that drains included.
   MarkerPool(HeapState& heap, MarkingState& marking, int threads);
   MarkerPool(const MarkerPool&) = delete;
   MarkerPool& operator=(const MarkerPool&) = delete;
   ~MarkerPool();
+
+  // Starts the threads, all or none. Throws std::system_error and std::bad_alloc.
+  void Start();
+  // Ends them; not while they drain.
+  void Stop();
 
   // Marks, with all threads, until nothing grey is left outside the mutators' buffers; `own` is the
   // calling thread's marker.

@@ -44,14 +44,16 @@ class BatchQueue {
   }
 
   // The consumer whose turn it is: the next record, or null.
-  Record* Pop() {
+  Record* Front() {
     while (current_ == nullptr || next_ == current_->size()) {
       current_ = PopBatch();
       next_ = 0;
       if (current_ == nullptr) return nullptr;
     }
-    return (*current_)[next_++];
+    return (*current_)[next_];
   }
+  // Takes out what Front has returned.
+  void Pop() { next_++; }
 
  private:
   std::unique_ptr<Batch> PopBatch() {

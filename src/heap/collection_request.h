@@ -60,8 +60,8 @@ class CollectionRequest {
     return started_;
   }
 
-  // For the collector's thread: sleeps until a cycle is wanted and returns its number, or 0 once
-  // Stop has been called.
+  // For the collector's thread, until Stop and from Resume on: sleeps until a cycle is wanted and
+  // returns its number, or 0 once Stop has been called.
   std::uint64_t AwaitWork() {
     MutexLock lock(mutex_);
     while (!stopped_ && wanted_ <= started_) wake_.Wait(mutex_);
@@ -79,6 +79,10 @@ class CollectionRequest {
     MutexLock lock(mutex_);
     stopped_ = true;
     wake_.NotifyOne();
+  }
+  void Resume() {
+    MutexLock lock(mutex_);
+    stopped_ = false;
   }
 
  private:

@@ -7,10 +7,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "elegy/heap.h"
 #include "elegy/internal/mutator_core.h"
@@ -93,7 +94,8 @@ struct HeapState : HeapCore {
 
   // Mutators and handshakes (src/mutator/handshake.h).
   Mutex mutators_mutex;
-  absl::flat_hash_map<std::uint64_t, MutatorImpl*> mutators ELEGY_GUARDED_BY(mutators_mutex);
+  // Not Abseil's map: mutators insert, and that one does not survive a failed allocation.
+  std::unordered_map<std::uint64_t, MutatorImpl*> mutators ELEGY_GUARDED_BY(mutators_mutex);
   Handshake newest ELEGY_GUARDED_BY(mutators_mutex) = Handshake::kNone;
   std::uint32_t cycle ELEGY_GUARDED_BY(mutators_mutex) = 0;
   std::atomic<std::uint32_t> outstanding{0};
@@ -112,7 +114,7 @@ struct HeapState : HeapCore {
   std::vector<std::shared_ptr<RegistryCore>> registries ELEGY_GUARDED_BY(registries_mutex);
   bool shut_down ELEGY_GUARDED_BY(registries_mutex) = false;
   Mutex ready_mutex;
-  std::vector<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
+  std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;
 
   // The objects that Shutdown(kDeliverAll) declares dead at the next flip; set before that cycle,

@@ -2,21 +2,22 @@
 
 #include <utility>
 
+#include "src/base/check.h"
+
 namespace elegy::internal {
 
 RootNode* RootTable::NewNode(void* target, bool strong) {
   MutexLock lock(mutex_);
   Nodes& nodes = strong ? strong_ : weak_;
   if (nodes.free == nullptr) {
-    auto chunk = std::make_unique<RootNode[]>(kChunkNodes);
+    nodes.chunks.push_back(std::make_unique<RootNode[]>(kChunkNodes));
     for (std::size_t i = kChunkNodes; i > 0; i--) {
-      RootNode& node = chunk[i - 1];
+      RootNode& node = nodes.chunks.back()[i - 1];
       node.table = this;
       node.strong = strong;
       node.next_free = nodes.free;
       nodes.free = &node;
     }
-    nodes.chunks.push_back(std::move(chunk));
   }
   RootNode* const node = nodes.free;
   nodes.free = node->next_free;
@@ -57,7 +58,7 @@ void RootTable::ShadeLocked(void* target) {
     if (PhaseWord::PhaseOf(word) != Phase::kMarking) return;
     if (owner->phase.CountResurrection(word)) break;
   }
-  shaded_.push_back(target);
+  NeedsMemory([&]() ELEGY_REQUIRES(mutex_) { shaded_.push_back(target); });
 }
 
 void RootTable::PassThrough() { MutexLock lock(mutex_); }

@@ -39,6 +39,20 @@ void Space::AddTo(std::vector<std::uint32_t>& list, std::size_t block) {
   list.push_back(static_cast<std::uint32_t>(block));
 }
 
+void Space::AddFreshBlock(std::size_t block) {
+  MutexLock lock(mutex_);
+  for (std::vector<std::uint32_t>* list : {&blocks_, &available_, &scarce_, &unswept_}) {
+    if (list->capacity() <= count_) list->reserve(std::max<std::size_t>(4, count_ * 2));
+  }
+  blocks_.push_back(static_cast<std::uint32_t>(block));
+  count_++;
+}
+
+void Space::ForgetBlock() {
+  MutexLock lock(mutex_);
+  count_--;
+}
+
 void Space::AddBlock(std::size_t block) {
   MutexLock lock(mutex_);
   blocks_.push_back(static_cast<std::uint32_t>(block));

@@ -53,7 +53,12 @@ class Space {
   void AddAvailable(std::size_t block) { AddTo(available_, block); }
   void AddScarce(std::size_t block) { AddTo(scarce_, block); }
 
+  // A block new to the space. Throws std::bad_alloc and has then changed nothing; afterwards no
+  // list needs memory to take the block in, wherever it goes.
+  void AddFreshBlock(std::size_t block);
   void AddBlock(std::size_t block);
+  // A block is the space's no longer; it is in no list.
+  void ForgetBlock();
 
   // The beginning of a sweep: the blocks that are not of `epoch` are to be swept, and are available
   // no longer. Calls count(blocks) before anyone can take one.
@@ -88,6 +93,7 @@ class Space {
   const std::uint32_t stride_;
 
   Mutex mutex_;
+  std::size_t count_ ELEGY_GUARDED_BY(mutex_) = 0;  // every list has room for so many
   std::vector<std::uint32_t> blocks_ ELEGY_GUARDED_BY(mutex_);
   // Guarded by mutex_ too; the two are handed to TakeFrom and AddTo by reference.
   std::vector<std::uint32_t> available_;

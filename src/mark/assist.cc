@@ -1,5 +1,6 @@
 #include "src/mark/assist.h"
 
+#include "src/base/check.h"
 #include "src/mark/marker.h"
 
 namespace elegy::internal {
@@ -12,8 +13,10 @@ constexpr std::size_t kAssistObjects = 1024;
 }  // namespace
 
 void AssistMarking(HeapState& heap) {
-  Marker marker(heap, *heap.marking, Marker::Role::kAssistant);
-  marker.MarkSome(kAssistObjects);
+  NeedsMemory([&] {
+    Marker marker(heap, *heap.marking, Marker::Role::kAssistant);
+    marker.MarkSome(kAssistObjects);
+  });
 }
 
 }  // namespace elegy::internal

@@ -131,7 +131,7 @@ bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles) {
 // At max_heap_bytes: waits for a full cycle.
 void AwaitRoom(MutatorImpl& mutator) {
   const std::uint64_t begin = platform::NowNs();
-  AwaitCycle(mutator, mutator.state.request.Ask(), StackState::kMayHoldPointers);
+  AwaitNewCycle(mutator, StackState::kMayHoldPointers);
   mutator.state.stall_max.Update(platform::NowNs() - begin);
 }
 
@@ -158,7 +158,7 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space) {
     // Described first: a sweep that finds the block in the list must know that it is new.
     BlockInfo& info = state.pool.Info(block);
     info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
-    space.AddBlock(block);
+    space.AddFreshBlock(block);
     return block;
   } catch (...) {
     if (block != BlockPool::kNoBlock) {
@@ -282,8 +282,14 @@ void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void
   mutator.stack_state = before;
 }
 
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack) {
-  AwaitBlocked(mutator, stack, [&] { mutator.state.request.WaitFor(cycle); });
+void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle) {
+  AwaitBlocked(mutator, StackState::kMayHoldPointers,
+               [&] { mutator.state.request.WaitFor(cycle); });
+}
+
+void AwaitNewCycle(MutatorImpl& mutator, StackState stack) {
+  CollectionRequest& request = mutator.state.request;
+  AwaitBlocked(mutator, stack, [&] { request.WaitFor(request.Ask()); });
 }
 
 void TakeBytes(MutatorImpl& mutator, std::size_t bytes) {

@@ -31,7 +31,11 @@ void GiveUpBlocks(MutatorImpl& mutator);
 void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait);
 
 // The calling thread's mutator waits, blocked, until that cycle has finished.
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle, StackState stack);
+void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle);
+
+// The same for a cycle that it asks for when it is blocked: so the collector answers all handshakes
+// in its place, and finds memory for the answers even where this thread has just found none.
+void AwaitNewCycle(MutatorImpl& mutator, StackState stack);
 
 // Adds to what counts towards max_heap_bytes, if need be after collections. Throws std::bad_alloc
 // if a full cycle has failed to make room. A safepoint.

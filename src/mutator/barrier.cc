@@ -37,12 +37,14 @@ void CheckForeignSlot(const void* slot) {
 
 void MutatorImpl::Push(void* entry) {
   dirty = true;
-  if (buffer == nullptr) buffer = std::make_unique<Segment>();
+  if (buffer == nullptr) NeedsMemory([this] { buffer = std::make_unique<Segment>(); });
   buffer->Push(entry);
   if (buffer->Full()) PublishBuffer();
 }
 
-void MutatorImpl::PublishBuffer() { state.worklist.Publish(std::move(buffer)); }
+void MutatorImpl::PublishBuffer() {
+  NeedsMemory([this] { state.worklist.Publish(std::move(buffer)); });
+}
 
 void MutatorImpl::Shade(const void* object) {
   if (object == nullptr || !state.Contains(object)) return;

@@ -24,8 +24,8 @@ bool AwaitOwedCycle(MutatorImpl& mutator, StackState stack) {
   HeapState& state = mutator.state;
   if (!std::exchange(mutator.owes_wait, false) || !state.accounting.FarBeyondGoal()) return false;
   const std::uint64_t begin = platform::NowNs();
-  const std::uint64_t cycle = state.request.AskUnlessRunning();
-  AwaitBlocked(mutator, stack, [&] { state.request.WaitFor(cycle, kLongestWait); });
+  AwaitBlocked(mutator, stack,
+               [&] { state.request.WaitFor(state.request.AskUnlessRunning(), kLongestWait); });
   state.stall_max.Update(platform::NowNs() - begin);
   return true;
 }

@@ -75,9 +75,8 @@ void ScanRoots(MutatorImpl& mutator) {
   state.candidates.push_back(std::move(candidates));
 }
 
-// By the mutator, or by the collector in its place. Without memory for what is scanned or shaded
-// there is no going on: an unanswered request would hold up every later cycle.
-void Answer(MutatorImpl& mutator, Handshake kind) noexcept {
+// By the mutator, or by the collector in its place.
+void Answer(MutatorImpl& mutator, Handshake kind) {
   switch (kind) {
     case Handshake::kNone:
     case Handshake::kBarrierOn:
@@ -85,7 +84,7 @@ void Answer(MutatorImpl& mutator, Handshake kind) noexcept {
       return;
     case Handshake::kScanStack:
       BlackenRuns(mutator);
-      ScanRoots(mutator);
+      NeedsMemory([&] { ScanRoots(mutator); });
       mutator.scanned = true;
       return;
     case Handshake::kRound:
@@ -196,7 +195,7 @@ void AnswerIfAsked(MutatorImpl& mutator) {
   while (kind == Handshake::kHold && IsHeld(state)) platform::Wait(state.held, 1);
 }
 
-void EnterBlocked(MutatorImpl& mutator, const void* top) {
+void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
   PublishStack(mutator, top);
   std::uint32_t control = LoadControl(mutator);
   while (true) {

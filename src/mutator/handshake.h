@@ -65,7 +65,7 @@ void AnswerIfAsked(MutatorImpl& mutator);
 void SetRoundDirty(HeapState& state);
 
 // Entering and leaving the blocked state; `top` as for PublishStack. They do not nest.
-void EnterBlocked(MutatorImpl& mutator, const void* top);
+void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept;
 void LeaveBlocked(MutatorImpl& mutator);
 
 // Sets the state of a mutator that is about to attach.

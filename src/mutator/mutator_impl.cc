@@ -12,6 +12,10 @@ namespace elegy::internal {
 
 namespace {
 
+// More than a thread's frames between entering the blocked state and its caller: so that entering
+// it needs no memory.
+constexpr std::size_t kMostLostFrames = 512;
+
 std::uint64_t NextId() {
   static std::atomic<std::uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);  // unique, nothing more
@@ -24,6 +28,7 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   turn_stamp = id << kTurnBits;
   static thread_local const void* const stack_base = platform::StackBase();
   stack.base = stack_base;
+  stack.lost_frames.reserve(kMostLostFrames);
   MutexLock lock(state.mutators_mutex);
   AdoptNewestState(state, *this);
   state.mutators.emplace(id, this);
@@ -54,8 +59,7 @@ void MutatorImpl::SetReadyBit() { control.fetch_or(kRecordsReady, std::memory_or
 void MutatorImpl::HandOverReady() {
   MutexLock lock(state.ready_mutex);
   if (ready.empty()) return;
-  state.ready_any.insert(state.ready_any.end(), ready.begin(), ready.end());
-  ready.clear();
+  state.ready_any.splice(state.ready_any.end(), ready);
   for (const auto& [other_id, other] : state.mutators) other->SetReadyBit();
 }
 

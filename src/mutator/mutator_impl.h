@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -90,7 +91,7 @@ class MutatorImpl : public MutatorCore {
   int blocking_depth = 0;
 
   // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
-  std::vector<std::shared_ptr<RegistryCore>> ready;
+  std::list<std::shared_ptr<RegistryCore>> ready;
 };
 
 // The attached thread's mutator; fatal, with a message, if there is none.

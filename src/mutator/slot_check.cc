@@ -9,9 +9,9 @@
 #include <atomic>
 #include <new>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "elegy/internal/allocate.h"
 #include "elegy/internal/slot.h"
 #include "elegy/internal/weak_cell.h"
@@ -42,7 +42,8 @@ class CollectingVisitor final : public Visitor {
   void OnWeakCell(const WeakCell& cell) override { slots_.insert(&cell); }
   void OnTable(TracedTable&) override {}
 
-  absl::flat_hash_set<const void*> slots_;
+  // Not Abseil's set, which does not survive a failed allocation.
+  std::unordered_set<const void*> slots_;
 };
 
 // Relaxed: only this thread's own count matters to what it records.

@@ -35,7 +35,8 @@ void Wake(const std::atomic<std::uint32_t>& word);
 void YieldThread();
 void NameThread(const char* name);  // at most 15 characters
 
-// The calling thread's stack: its highest address. The stack grows downwards.
+// The calling thread's stack: its highest address. The stack grows downwards. Throws
+// std::bad_alloc.
 const void* StackBase();
 
 // Room for the callee-saved registers of every supported processor.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <climits>
 #include <fstream>
+#include <new>
 #include <string>
 
 #include "src/platform/platform.h"
@@ -88,7 +89,7 @@ void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
 const void* StackBase() {
   pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) throw std::bad_alloc();
   void* lowest = nullptr;
   std::size_t bytes = 0;
   pthread_attr_getstack(&attributes, &lowest, &bytes);

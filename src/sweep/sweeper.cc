@@ -95,6 +95,7 @@ void SweepSpace(HeapState& heap, Space& space, std::uint32_t epoch) {
     if (block == BlockPool::kNoBlock) return;
     const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
     if (live == 0) {
+      space.ForgetBlock();
       FreeBlocks(heap, block, 1);
     } else {
       List(heap, space, block, live);

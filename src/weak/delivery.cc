@@ -1,12 +1,13 @@
 #include "src/weak/delivery.h"
 
 #include <algorithm>
+#include <list>
 
 namespace elegy::internal {
 
 namespace {
 
-using ReadyList = std::vector<std::shared_ptr<RegistryCore>>;
+using ReadyList = std::list<std::shared_ptr<RegistryCore>>;
 
 // Relaxed, both: the bit only makes a safepoint look at the lists, under their lock.
 void ClearReadyBit(MutatorImpl& mutator) {

@@ -10,9 +10,6 @@ absl::Status NoRoomError() {
   return absl::ResourceExhaustedError("elegy: no room for a larger table within max_heap_bytes");
 }
 
-void CollectForRoom() {
-  MutatorImpl& mutator = CurrentImpl();
-  AwaitCycle(mutator, mutator.state.request.Ask(), StackState::kMayHoldPointers);
-}
+void CollectForRoom() { AwaitNewCycle(CurrentImpl(), StackState::kMayHoldPointers); }
 
 }  // namespace elegy::internal

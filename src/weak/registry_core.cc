@@ -113,7 +113,7 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
     } catch (const std::bad_alloc&) {
       if (attempt == 1) return absl::ResourceExhaustedError("elegy: no room for a record");
     }
-    AwaitCycle(mutator, heap_.request.Ask(), StackState::kMayHoldPointers);
+    AwaitNewCycle(mutator, StackState::kMayHoldPointers);
     KeepAlive(target);
     KeepAlive(token);
   }
@@ -239,7 +239,8 @@ void RegistryCore::AppendTargets(std::vector<const void*>& targets) {
 }
 
 void RegistryCore::DropAll() {
-  std::vector<Record*> dropped;
+  // Linked, for a list of its own would need memory.
+  Record* dropped = nullptr;
   {
     MutexLock lock(mutex_);
     closed_ = true;
@@ -248,11 +249,15 @@ void RegistryCore::DropAll() {
         Record& record = RecordAt(chunk, i);
         if (!CanEnd(record)) continue;
         BeginEnd(record, /*cancelled=*/false);
-        dropped.push_back(&record);
+        record.next_free = std::exchange(dropped, &record);
       }
     }
   }
-  for (Record* record : dropped) Bury(*record);
+  while (dropped != nullptr) {
+    Record& record = *dropped;
+    dropped = record.next_free;
+    Bury(record);
+  }
 }
 
 void RegistryCore::ShadeSelf() {

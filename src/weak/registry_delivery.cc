@@ -18,6 +18,18 @@ namespace {
 // How many records one batch holds at most.
 constexpr std::size_t kBatchRecords = 256;
 
+// What a held value refers to. Throws std::bad_alloc and has then changed nothing.
+void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* held) {
+  std::vector<void*>& roots = mutator.callback_roots;
+  const std::size_t before = roots.size();
+  try {
+    AppendTargetsOf(ops, held, roots);
+  } catch (...) {
+    roots.resize(before);
+    throw;
+  }
+}
+
 }  // namespace
 
 // Release: pairs with IsRoot.
@@ -30,6 +42,7 @@ void RegistryCore::SetRunning(Record& record) {
 }
 
 bool RegistryCore::RunNow(RecordName name) {
+  std::size_t outer_roots;
   {
     MutexLock lock(mutex_);
     if (closed_ || !Names(name) || !CanEnd(*name.record)) return false;
@@ -37,17 +50,22 @@ bool RegistryCore::RunNow(RecordName name) {
     CheckOwnHeap(mutator, self_);
     // A dead registry's held values are dead too.
     if (orphaned_ || ReadWeakTarget(mutator, self_) == nullptr) return false;
+    outer_roots = mutator.callback_roots.size();
+    AddCallbackRoots(mutator, ops_, HeldOf(*name.record));
     SetRunning(*name.record);
   }
-  Run(*name.record);
+  Run(*name.record, outer_roots);
   return true;
 }
 
 Record* RegistryCore::TakeQueued() {
   MutexLock lock(mutex_);
-  while (Record* const record = queue_->Pop()) {
+  while (Record* const record = queue_->Front()) {
+    const bool runs = record->state == Record::State::kQueued;
+    if (runs) AddCallbackRoots(CurrentImpl(), ops_, HeldOf(*record));
+    queue_->Pop();
     record->in_queue = false;
-    if (record->state == Record::State::kQueued) {
+    if (runs) {
       SetRunning(*record);
       return record;
     }
@@ -76,7 +94,7 @@ void RegistryCore::FinishRun(Record& record) {
 
 // The held value is moved out of the record, which the collector may not have come to yet, and then
 // is this thread's: so what it refers to is shaded, and a root as long as the callback runs.
-void RegistryCore::Run(Record& record) {
+void RegistryCore::Run(Record& record, std::size_t outer_roots) {
   // Keeps the core while the callback drops the last handle to it.
   const std::shared_ptr<RegistryCore> self = shared_from_this();
   MutatorImpl& mutator = CurrentImpl();
@@ -84,18 +102,17 @@ void RegistryCore::Run(Record& record) {
     RegistryCore& core;
     Record& record;
     MutatorImpl& mutator;
-    const std::size_t roots = mutator.callback_roots.size();
+    const std::size_t outer_roots;
     ~Finish() {
-      mutator.callback_roots.resize(roots);
+      mutator.callback_roots.resize(outer_roots);
       mutator.running_callbacks--;
       core.FinishRun(record);
     }
-  } finish{*this, record, mutator};
+  } finish{*this, record, mutator, outer_roots};
   mutator.running_callbacks++;
   {
     MutexLock lock(mutex_);
     ShadeDropped(ops_, HeldOf(record));
-    AppendTargetsOf(ops_, HeldOf(record), mutator.callback_roots);
   }
   Invoke(HeldOf(record));
 }
@@ -110,9 +127,10 @@ std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
 std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
   std::size_t ran = 0;
   while (ran < max_callbacks) {
+    const std::size_t outer_roots = CurrentImpl().callback_roots.size();
     Record* const record = TakeQueued();
     if (record == nullptr) break;
-    Run(*record);
+    Run(*record, outer_roots);
     ran++;
   }
   return ran;

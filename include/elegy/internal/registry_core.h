@@ -27,9 +27,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -86,9 +86,9 @@ struct Record {
     kDone,
   };
 
-  void* target = nullptr;  // the object's start
-  void* token = nullptr;   // the object's start; null: none, or dead
-  Record* next_free = nullptr;
+  void* target = nullptr;       // the object's start
+  void* token = nullptr;        // the object's start; null: none, or dead
+  Record* next_free = nullptr;  // or, in DropAll, the next to bury
   std::size_t external_bytes = 0;
   SourceLocation location;
   std::uint64_t generation = 0;  // of the record's uses
@@ -185,8 +185,12 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // Has left the state kQueued.
   void Unqueue(const Record& record);
   void GiveBackExternal(const Record& record);
+  // The next queued record, now running; Run is to follow. Throws std::bad_alloc; it is queued
+  // still.
   Record* TakeQueued() ELEGY_EXCLUDES(mutex_);
-  void Run(Record& record) ELEGY_EXCLUDES(mutex_);
+  // Calls the callback, then lets go of the calling mutator's callback roots beyond the first
+  // `outer_roots`.
+  void Run(Record& record, std::size_t outer_roots) ELEGY_EXCLUDES(mutex_);
   void FinishRun(Record& record) ELEGY_EXCLUDES(mutex_);
   void SetRunning(Record& record) ELEGY_REQUIRES(mutex_);
   std::size_t QueueDeadOfChunk(std::size_t chunk, const Liveness& liveness,
@@ -203,7 +207,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
 
   std::vector<std::unique_ptr<std::byte[], FreeBytes>> chunks_ ELEGY_GUARDED_BY(mutex_);
   Record* free_ ELEGY_GUARDED_BY(mutex_) = nullptr;
-  absl::flat_hash_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
+  // Not Abseil's map, which does not survive a failed allocation.
+  std::unordered_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
   bool closed_ ELEGY_GUARDED_BY(mutex_) = false;
   bool orphaned_ ELEGY_GUARDED_BY(mutex_) = false;
 
