@@ -1,0 +1,44 @@
+// A heap whose threads do not start is not made, and leaves nothing behind.
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+#include <thread>
+
+#include "elegy/elegy.h"
+#include "tests/faults/faults.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+struct Node {
+  std::int64_t value = 0;
+};
+
+std::ptrdiff_t ThreadsOfThisProcess() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(ThreadFaultsTest, WithoutAThreadThereIsNoHeap) {
+  constexpr int kThreads = 4;  // the collector's, and the markers beside it
+  const std::ptrdiff_t before = ThreadsOfThisProcess();
+  for (std::size_t n = 1; n <= kThreads; n++) {
+    FailThreadStart(n);
+    EXPECT_THROW(Heap(TestOptions({.marker_threads = kThreads})), std::system_error);
+    // One that has been joined may be seen a moment longer.
+    while (ThreadsOfThisProcess() > before) std::this_thread::yield();
+  }
+  Heap heap(TestOptions({.marker_threads = kThreads}));
+  const Mutator mutator(heap);
+  const Persistent<Node> node = Make<Node>(7);
+  heap.Collect(StackState::kNoPointers);
+  EXPECT_EQ(node->value, 7);
+}
+
+}  // namespace
+}  // namespace elegy::test
