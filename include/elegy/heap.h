@@ -3,6 +3,7 @@
 #ifndef ELEGY_HEAP_H_
 #define ELEGY_HEAP_H_
 
+#include <chrono>
 #include <cstddef>
 #include <iosfwd>
 #include <memory>
@@ -33,6 +34,9 @@ struct HeapOptions {
   // Check the invariants in every cycle, with all mutators held meanwhile. Slow; for tests. A
   // mutator that waits for another one must do so inside a BlockingRegion: the other may be held.
   bool verify = false;
+  // A thread that has kept the collector waiting for so long, because it reaches no safepoint, is
+  // named on standard error; other threads go on meanwhile. Above zero.
+  std::chrono::milliseconds handshake_warning = std::chrono::seconds(10);
 };
 
 enum class StackState { kMayHoldPointers, kNoPointers };
@@ -85,6 +89,19 @@ class Heap {
   // FailedPrecondition and no callback ever runs. Returns the callbacks run. A callback's exception
   // leaves Shutdown; another call goes on.
   std::size_t Shutdown(ShutdownPolicy policy);
+
+  // Before fork(): ends the collector's threads, which the child would not have, once a running
+  // cycle is over. FailedPrecondition, and nothing has changed, unless every mutator but the
+  // caller's is inside a BlockingRegion, where it is held until AfterFork. Until then no thread may
+  // use this heap or handles to its objects; a child without AfterFork may only exec or _exit.
+  absl::Status PrepareFork();
+
+  // After fork(), by the same thread, in the parent and in the child: starts the collector's
+  // threads again. In the child the other mutators are gone with their threads: what they alone
+  // kept on their stacks dies, objects that they were constructing are no objects, callbacks that
+  // they were running are not run again. Throws std::system_error and std::bad_alloc if threads
+  // cannot start; may then be called once more. Fatal, with a message, without PrepareFork.
+  void AfterFork();
 
  private:
   friend class Mutator;

@@ -27,5 +27,7 @@ void Heap::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {
   impl_->SetObserver(std::move(observer));
 }
 std::size_t Heap::Shutdown(ShutdownPolicy policy) { return impl_->Shutdown(policy); }
+absl::Status Heap::PrepareFork() { return impl_->PrepareFork(); }
+void Heap::AfterFork() { impl_->AfterFork(); }
 
 }  // namespace elegy

@@ -1,5 +1,7 @@
 #include "src/collector/heap_impl.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <new>
 #include <stdexcept>
@@ -22,6 +24,9 @@ namespace {
 
 constexpr std::size_t kLeastReserve = std::size_t{1} << 30;
 
+// As good as never, and in nanoseconds still a number.
+constexpr std::chrono::hours kLongestWarning(24 * 365);
+
 HeapOptions Complete(HeapOptions options) {
   if (options.max_heap_bytes == 0) options.max_heap_bytes = platform::MemoryLimit() / 4 * 3;
   if (options.marker_threads == 0) options.marker_threads = std::max(1, platform::Cores() / 4);
@@ -31,6 +36,11 @@ HeapOptions Complete(HeapOptions options) {
   if (!(options.growth_factor > 1.0) || std::isinf(options.growth_factor)) {
     throw std::invalid_argument("elegy: HeapOptions::growth_factor must be above 1 and finite");
   }
+  if (options.handshake_warning <= std::chrono::milliseconds::zero()) {
+    throw std::invalid_argument("elegy: HeapOptions::handshake_warning must be above zero");
+  }
+  options.handshake_warning =
+      std::min<std::chrono::milliseconds>(options.handshake_warning, kLongestWarning);
   return options;
 }
 
@@ -87,7 +97,7 @@ void HeapImpl::StartThreads() {
 void HeapImpl::StopThreads() {
   gate_.Open();
   state_.request.Stop();
-  collector_.join();
+  if (collector_.joinable()) collector_.join();
   markers_.Stop();
 }
 

@@ -68,6 +68,8 @@ class HeapImpl {
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
   HeapStats Stats();
   std::size_t Shutdown(ShutdownPolicy policy);
+  absl::Status PrepareFork();
+  void AfterFork();
   // Runs a full cycle, then `task` on the collector's thread before another can begin.
   void RunAfterCycle(const std::function<void()>& task);
 
@@ -77,8 +79,10 @@ class HeapImpl {
  private:
   // All or none. Throws std::system_error and std::bad_alloc.
   void StartThreads();
-  // Returns once the cycle that runs has ended.
+  // Returns once the cycle that runs has ended. Without threads, does nothing.
   void StopThreads();
+  // In a forked child: the mutators whose threads there are not.
+  void ForgetOtherMutators();
   // The calling thread's mutator, if it is attached to this heap and not inside a BlockingRegion.
   MutatorImpl* RunningMutator();
 
@@ -132,6 +136,7 @@ class HeapImpl {
   std::uint64_t task_cycle_ ELEGY_GUARDED_BY(task_mutex_) = 0;
 
   std::thread collector_;
+  int forking_process_ = 0;  // between PrepareFork and AfterFork
 };
 
 }  // namespace elegy::internal

@@ -44,7 +44,14 @@ class CollectionRequest {
   // Returns once that cycle has finished.
   void WaitFor(std::uint64_t cycle) {
     MutexLock lock(mutex_);
+    waiting_++;
     while (finished_ < cycle) done_.Wait(mutex_);
+    waiting_--;
+  }
+  // Whether some thread is in WaitFor.
+  bool HasWaiting() {
+    MutexLock lock(mutex_);
+    return waiting_ > 0;
   }
   // Or after so long.
   void WaitFor(std::uint64_t cycle, std::chrono::milliseconds longest) {
@@ -93,6 +100,7 @@ class CollectionRequest {
   std::uint64_t started_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::uint64_t finished_ ELEGY_GUARDED_BY(mutex_) = 0;
   bool stopped_ ELEGY_GUARDED_BY(mutex_) = false;
+  int waiting_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> busy_{false};
 };
 

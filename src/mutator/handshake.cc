@@ -1,9 +1,11 @@
 #include "src/mutator/handshake.h"
 
+#include <chrono>
 #include <utility>
 
 #include "src/base/check.h"
 #include "src/mutator/allocation.h"
+#include "src/mutator/late_answers.h"
 #include "src/mutator/stack_scan.h"
 #include "src/platform/platform.h"
 
@@ -43,12 +45,22 @@ void CountAnswer(HeapState& state) {
 void SetOutstanding(HeapState& state, std::uint32_t count) {
   state.outstanding.store(count, std::memory_order_release);  // before the requests
 }
-void AwaitAnswers(HeapState& state) {
+// False if some are still to come at that time of the clock.
+bool AwaitAnswers(HeapState& state, std::uint64_t until_ns) {
   while (true) {
     const std::uint32_t left = state.outstanding.load(std::memory_order_acquire);  // as CountAnswer
-    if (left == 0) return;
-    platform::Wait(state.outstanding, left);
+    if (left == 0) return true;
+    const std::uint64_t now = platform::NowNs();
+    if (now >= until_ns) return false;
+    platform::Wait(state.outstanding, left, until_ns - now);
   }
+}
+constexpr std::uint64_t kForever = UINT64_MAX;
+
+// When a request of now that is still unanswered is to be told of.
+std::uint64_t WarningTime(const HeapState& state, std::uint64_t now_ns) {
+  const std::chrono::nanoseconds wait = state.options.handshake_warning;
+  return now_ns + static_cast<std::uint64_t>(wait.count());
 }
 
 // Acquire and release: what the collector did while it held is visible afterwards.
@@ -161,18 +173,28 @@ void RunHandshake(HeapState& state, Handshake kind) {
       CountAnswer(state);
     }
   }
-  AwaitAnswers(state);
+  if (!AwaitAnswers(state, WarningTime(state, begin))) {
+    {
+      MutexLock lock(state.mutators_mutex);
+      LogLateAnswers(state, kind, begin);
+    }
+    AwaitAnswers(state, kForever);
+  }
   state.handshake_latency_max[static_cast<std::size_t>(kind) - 1].Update(platform::NowNs() - begin);
 }
 
 HoldScope::HoldScope(HeapState& state) : state_(state) {
+  const std::uint64_t begin = platform::NowNs();
   state.mutators_mutex.lock();
   SetHeld(state, true);
   for (MutatorImpl* mutator : Post(state, Handshake::kHold)) {
     // Kept in service until the end, so that it cannot return.
     if (BeginServing(*mutator, Handshake::kHold)) CountAnswer(state);
   }
-  AwaitAnswers(state);
+  if (!AwaitAnswers(state, WarningTime(state, begin))) {
+    LogLateAnswers(state, Handshake::kHold, begin);
+    AwaitAnswers(state, kForever);
+  }
 }
 
 HoldScope::~HoldScope() {
@@ -220,6 +242,21 @@ void LeaveBlocked(MutatorImpl& mutator) {
     }
   }
   AnswerIfAsked(mutator);
+}
+
+bool KeepBlocked(HeapState& state, const MutatorImpl* except) {
+  for (const auto& [id, mutator] : state.mutators) {
+    if (mutator == except || BeginServing(*mutator, Handshake::kNone)) continue;
+    LetGo(state);
+    return false;
+  }
+  return true;
+}
+
+void LetGo(HeapState& state) {
+  for (const auto& [id, mutator] : state.mutators) {
+    if ((LoadControl(*mutator) & kServing) != 0) EndServing(*mutator, 0);
+  }
 }
 
 void AdoptNewestState(HeapState& state, MutatorImpl& mutator) {

@@ -68,6 +68,11 @@ void SetRoundDirty(HeapState& state);
 void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept;
 void LeaveBlocked(MutatorImpl& mutator);
 
+// While nothing collects: keeps all mutators but `except`, which may be null, from leaving the
+// blocked state, until LetGo. False, and none is kept, if one of them is not blocked.
+bool KeepBlocked(HeapState& state, const MutatorImpl* except) ELEGY_REQUIRES(state.mutators_mutex);
+void LetGo(HeapState& state) ELEGY_REQUIRES(state.mutators_mutex);
+
 // Sets the state of a mutator that is about to attach.
 void AdoptNewestState(HeapState& state, MutatorImpl& mutator) ELEGY_REQUIRES(state.mutators_mutex);
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "elegy/internal/allocate.h"
 #include "src/base/check.h"
 #include "src/mutator/allocation.h"
 #include "src/mutator/handshake.h"
@@ -47,6 +48,15 @@ void MutatorImpl::Detach() {
   LeaveBlocked(*this);
   PublishBuffer();
   if (dirty) SetRoundDirty(state);
+  GiveUpBlocks(*this);
+  state.mutators.erase(id);
+  HandOverReady();
+}
+
+void MutatorImpl::Vanish() {
+  for (const ConstructionNode* node = constructing; node != nullptr; node = node->outer) {
+    AbandonCell(*this, node->object);
+  }
   GiveUpBlocks(*this);
   state.mutators.erase(id);
   HandOverReady();

@@ -44,6 +44,9 @@ class MutatorImpl : public MutatorCore {
   MutatorImpl(const MutatorImpl&) = delete;
   MutatorImpl& operator=(const MutatorImpl&) = delete;
   void Detach();
+  // The same for a mutator whose thread has ceased to be: in a forked child, while nothing
+  // collects.
+  void Vanish() ELEGY_REQUIRES(state.mutators_mutex);
 
   void HandOverReady() ELEGY_REQUIRES(state.mutators_mutex);
 
@@ -59,6 +62,7 @@ class MutatorImpl : public MutatorCore {
 
   HeapState& state;
   const std::uint64_t id;
+  std::uint32_t thread_id = platform::ThreadId();
 
   // Allocation (src/mutator/allocation.h).
   std::vector<AllocationRun> run_table;

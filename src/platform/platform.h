@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace elegy::internal::platform {
 
@@ -28,12 +29,18 @@ int Cores();
 // The monotonic clock.
 std::uint64_t NowNs();
 
-// Sleeps while *word == expected; may wake early. Wake wakes all who sleep on the word.
-void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected);
+// Sleeps while *word == expected, for so long at most; may wake early. Wake wakes all who sleep on
+// the word.
+void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+          std::uint64_t most_ns = UINT64_MAX);
 void Wake(const std::atomic<std::uint32_t>& word);
 
+int ProcessId();
 void YieldThread();
 void NameThread(const char* name);  // at most 15 characters
+// The system's number of the calling thread, and the name of one of this process.
+std::uint32_t ThreadId();
+std::string ThreadName(std::uint32_t id);
 
 // The calling thread's stack: its highest address. The stack grows downwards. Throws
 // std::bad_alloc.

@@ -75,17 +75,32 @@ std::uint64_t NowNs() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) {
-  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::uint64_t most_ns) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  const timespec most = {static_cast<time_t>(most_ns / kSecond),
+                         static_cast<long>(most_ns % kSecond)};
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, most_ns == UINT64_MAX ? nullptr : &most,
+          nullptr, 0);
 }
 
 void Wake(const std::atomic<std::uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
+int ProcessId() { return getpid(); }
+
 void YieldThread() { sched_yield(); }
 
 void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+std::uint32_t ThreadId() { return static_cast<std::uint32_t>(syscall(SYS_gettid)); }
+
+std::string ThreadName(std::uint32_t id) {
+  std::ifstream file("/proc/self/task/" + std::to_string(id) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
 
 const void* StackBase() {
   pthread_attr_t attributes;

@@ -269,6 +269,8 @@ TEST_F(MemoryStatsTest, WeakReadsWhileMarkingAreCountedByTheFlip) {
 
 TEST(MemoryOptionsTest, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_THROW(Heap({.marker_threads = -1}), std::invalid_argument);
+  EXPECT_THROW(Heap({.handshake_warning = std::chrono::milliseconds(0)}), std::invalid_argument);
+  EXPECT_THROW(Heap({.handshake_warning = std::chrono::milliseconds(-1)}), std::invalid_argument);
   EXPECT_THROW(Heap({.growth_factor = 1.0}), std::invalid_argument);
   EXPECT_THROW(Heap({.growth_factor = 0.5}), std::invalid_argument);
   EXPECT_THROW(Heap({.growth_factor = 0.0}), std::invalid_argument);
@@ -293,7 +295,8 @@ TEST(MemoryOptionsTest, ExtremesWork) {
         HeapOptions{.max_heap_bytes = 1 << 20, .initial_heap_bytes = 1 << 30},
         HeapOptions{.growth_factor = 1.0000001}, HeapOptions{.growth_factor = 1e9},
         HeapOptions{.growth_factor = std::numeric_limits<double>::max()},
-        HeapOptions{.marker_threads = 16}, HeapOptions{.verify = true}}) {
+        HeapOptions{.marker_threads = 16}, HeapOptions{.verify = true},
+        HeapOptions{.handshake_warning = std::chrono::milliseconds::max()}}) {
     Heap heap(options);
     const Mutator mutator(heap);
     const Persistent<Node> kept = Make<Node>();

@@ -1,0 +1,63 @@
+// Going through fork().
+//
+// The child has one thread, the one that forked, and a copy of all memory as it was at that moment.
+// So at that moment no other thread may be in the middle of anything. The collector and the markers
+// have ended; a mutator inside a BlockingRegion touches neither the heap nor its locks, and is kept
+// there as the collector keeps one while it acts in its place. A thread that waits for a cycle is
+// blocked too, but inside a condition variable, which its copy would never leave.
+//
+// In the child the other mutators are copies without threads: they give back what they have
+// claimed, and are forgotten.
+
+#include <vector>
+
+#include "src/base/check.h"
+#include "src/collector/heap_impl.h"
+#include "src/mutator/handshake.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/platform/platform.h"
+
+namespace elegy::internal {
+
+absl::Status HeapImpl::PrepareFork() {
+  if (forking_process_ != 0) Fail("Heap::PrepareFork without AfterFork since the last one");
+  MutatorImpl* const running = RunningMutator();
+  // Blocked, for the collector may be waiting for an answer.
+  if (running != nullptr) EnterBlocked(*running, __builtin_frame_address(0));
+  StopThreads();
+  if (running != nullptr) LeaveBlocked(*running);
+  bool ready = !state_.request.HasWaiting();
+  if (ready) {
+    MutexLock lock(state_.mutators_mutex);
+    ready = KeepBlocked(state_, CurrentImplOrNull());
+  }
+  if (!ready) {
+    StartThreads();
+    return absl::FailedPreconditionError(
+        "elegy: Heap::PrepareFork while another mutator is not inside a BlockingRegion");
+  }
+  forking_process_ = platform::ProcessId();
+  return absl::OkStatus();
+}
+
+void HeapImpl::AfterFork() {
+  if (forking_process_ == 0) Fail("Heap::AfterFork without PrepareFork");
+  if (forking_process_ != platform::ProcessId()) ForgetOtherMutators();
+  StartThreads();
+  forking_process_ = 0;
+  MutexLock lock(state_.mutators_mutex);
+  LetGo(state_);
+}
+
+void HeapImpl::ForgetOtherMutators() {
+  MutatorImpl* const own = CurrentImplOrNull();
+  if (own != nullptr) own->thread_id = platform::ThreadId();
+  MutexLock lock(state_.mutators_mutex);
+  std::vector<MutatorImpl*> others;
+  for (const auto& [id, mutator] : state_.mutators) {
+    if (mutator != own) others.push_back(mutator);
+  }
+  for (MutatorImpl* mutator : others) mutator->Vanish();
+}
+
+}  // namespace elegy::internal
