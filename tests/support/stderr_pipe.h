@@ -1,0 +1,35 @@
+// Standard error, read by a test.
+
+#ifndef ELEGY_TESTS_SUPPORT_STDERR_PIPE_H_
+#define ELEGY_TESTS_SUPPORT_STDERR_PIPE_H_
+
+#include <cstddef>
+#include <string>
+
+namespace elegy::test {
+
+// For its lifetime what this process writes to standard error goes into a pipe.
+class StderrPipe {
+ public:
+  StderrPipe();
+  StderrPipe(const StderrPipe&) = delete;
+  StderrPipe& operator=(const StderrPipe&) = delete;
+  ~StderrPipe();
+
+  // The next line that holds `part`; waits for it.
+  std::string AwaitLine(const std::string& part);
+  // How many lines that hold `part` have been written and not been read yet; reads them.
+  std::size_t CountLines(const std::string& part);
+
+ private:
+  // What there is, up to a line's end; false if there is none and it is not to be waited for.
+  bool ReadLine(bool waits, std::string& line);
+
+  int saved_ = -1;
+  int read_ = -1;
+  std::string unfinished_;
+};
+
+}  // namespace elegy::test
+
+#endif  // ELEGY_TESTS_SUPPORT_STDERR_PIPE_H_
