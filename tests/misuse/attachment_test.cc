@@ -129,6 +129,14 @@ TEST(HeapEndDeathTest, AHeapOutlivesItsMutators) {
   EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kMessage);
 }
 
+TEST_F(AttachmentDeathTest, PrepareForkAndAfterForkGoTogether) {
+  EXPECT_DEATH(heap().AfterFork(), "elegy: Heap::AfterFork without PrepareFork");
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  EXPECT_DEATH(heap().PrepareFork().IgnoreError(), "elegy: Heap::PrepareFork without AfterFork");
+  heap().AfterFork();
+  EXPECT_DEATH(heap().AfterFork(), "elegy: Heap::AfterFork without PrepareFork");
+}
+
 // Destructors run on threads of the collector, which are no mutators.
 class Maker {
  public:

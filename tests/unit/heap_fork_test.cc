@@ -1,0 +1,257 @@
+// fork(): a child that execs needs nothing; one that goes on with its copy of the heap is announced
+// by PrepareFork, and both processes call AfterFork.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "elegy/elegy.h"
+#include "tests/support/actor.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
+
+namespace elegy::test {
+namespace {
+
+struct Node {
+  std::int64_t value = 0;
+  Member<Node> next;
+  std::array<std::int64_t, 6> padding = {};
+};
+
+// Runs body in a forked child, which exits with 0 unless an expectation has failed there.
+template <class F>
+pid_t Fork(F&& body) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  body();
+  _exit(::testing::Test::HasFailure() ? 1 : 0);
+}
+
+void ExpectSuccess(pid_t child) {
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+class HeapForkTest : public HeapTest {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer lets no child of a program with threads start threads";
+#endif
+  }
+
+  // Collections beside allocation, by their budget and by call.
+  void ExpectCollects() {
+    const std::uint64_t cycles = heap().Stats().cycles;
+    WeakPersistent<Node> weak;
+    NoInline([&] { weak = Make<Node>(1); });
+    const Persistent<Node> kept = Make<Node>(2);
+    for (int i = 0; i < 500'000; i++) Make<Node>(i, kept.get());
+    CollectPrecisely();
+    EXPECT_EQ(weak.Get(), nullptr);
+    EXPECT_EQ(kept->value, 2);
+    EXPECT_GT(heap().Stats().cycles, cycles + 1);
+  }
+};
+
+// A thread that stays inside a BlockingRegion until it is told to leave.
+class Blocked {
+ public:
+  explicit Blocked(Heap& heap) : actor_(std::make_unique<Actor>(heap)) {}
+  ~Blocked() { leave_ = true; }
+
+  // With an object that its stack alone keeps.
+  void Begin(WeakPersistent<Node>& weak) {
+    actor_->Start([&] {
+      Node* const mine = Make<Node>(3);
+      weak = mine;
+      const BlockingRegion region(Mutator::Current());
+      entered_ = true;
+      while (!leave_) std::this_thread::yield();
+      KeepAlive(mine);
+    });
+    while (!entered_) std::this_thread::yield();
+  }
+  void Leave() { leave_ = true; }
+  void AwaitLeft() { actor_->Await(); }
+
+ private:
+  std::atomic<bool> entered_{false}, leave_{false};
+  std::unique_ptr<Actor> actor_;
+};
+
+TEST_F(HeapForkTest, AChildMayExec) {
+  Actor busy(heap());
+  busy.Start([] {
+    for (int i = 0; i < 300'000; i++) Make<Node>();
+  });
+  for (int i = 0; i < 5; i++) {
+    ExpectSuccess(Fork([] { execl("/bin/true", "true", nullptr); }));
+    heap().RequestCollection();
+  }
+  ExpectCollects();
+}
+
+TEST_F(HeapForkTest, ParentAndChildGoOnEachForItself) {
+  Blocked other(heap());
+  WeakPersistent<Node> others;
+  other.Begin(others);
+  std::vector<int> delivered;
+  using Registry = FinalizationRegistry<int>;
+  const Persistent<Registry> registry =
+      Make<Registry>([&](int held) { delivered.push_back(held); });
+  const Persistent<Node> shared = Make<Node>(4, Make<Node>(5));
+  const Persistent<WeakRef<Node>> weak = NoInline([&] {
+    EXPECT_TRUE(registry->Register(shared->next, 6).ok());
+    return Persistent(Make<WeakRef<Node>>(shared->next.get()));
+  });
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    ExpectCollects();
+    EXPECT_EQ(others.Get(), nullptr);
+    EXPECT_FALSE(weak->IsCleared());
+    EXPECT_EQ(shared->next->value, 5);
+    shared->next = nullptr;
+    CollectPrecisely();
+    EXPECT_TRUE(weak->IsCleared());
+    mutator().Safepoint();
+    EXPECT_EQ(delivered, std::vector<int>{6});
+    Detach();
+    std::thread([this] {
+      const Mutator guest(heap());
+      Make<Node>(7);
+      heap().Collect();
+    }).join();
+  });
+  heap().AfterFork();
+  ExpectSuccess(child);
+  ExpectCollects();
+  EXPECT_NE(others.Get(), nullptr);
+  EXPECT_EQ(shared->next->value, 5);
+  EXPECT_FALSE(weak->IsCleared());
+  mutator().Safepoint();
+  EXPECT_TRUE(delivered.empty());
+}
+
+TEST_F(HeapForkTest, AChildMayForkAgain) {
+  const Persistent<Node> kept = Make<Node>(8);
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    ASSERT_TRUE(heap().PrepareFork().ok());
+    const pid_t grandchild = Fork([&] {
+      heap().AfterFork();
+      ExpectCollects();
+      EXPECT_EQ(kept->value, 8);
+    });
+    heap().AfterFork();
+    ExpectSuccess(grandchild);
+    ExpectCollects();
+  });
+  heap().AfterFork();
+  ExpectSuccess(child);
+  ExpectCollects();
+}
+
+TEST_F(HeapForkTest, AThreadThatIsNotAttachedMayFork) {
+  Detach();
+  Blocked other(heap());
+  WeakPersistent<Node> others;
+  other.Begin(others);
+  const auto collect = [this] {
+    heap().Collect();
+    return heap().Stats().live_bytes;
+  };
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    EXPECT_EQ(collect(), 0u);
+  });
+  heap().AfterFork();
+  ExpectSuccess(child);
+  EXPECT_EQ(collect(), sizeof(Node));
+}
+
+// Half built when its thread vanishes: not an object, which would be destroyed.
+class SlowlyBuilt {
+ public:
+  explicit SlowlyBuilt(std::atomic<bool>& entered, const std::atomic<bool>& leave) {
+    const BlockingRegion region(Mutator::Current());
+    entered = true;
+    while (!leave) std::this_thread::yield();
+  }
+  ~SlowlyBuilt() { destroyed++; }
+  void Trace(Visitor&) const {}
+
+  static std::atomic<int> destroyed;
+};
+std::atomic<int> SlowlyBuilt::destroyed{0};
+
+TEST_F(HeapForkTest, WhatAVanishedThreadWasConstructingIsNoObject) {
+  SlowlyBuilt::destroyed = 0;
+  std::atomic<bool> entered{false}, leave{false};
+  Actor other(heap());
+  other.Start([&] { Make<SlowlyBuilt>(entered, leave); });
+  while (!entered) std::this_thread::yield();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    ExpectCollects();
+    EXPECT_EQ(SlowlyBuilt::destroyed, 0);
+  });
+  heap().AfterFork();
+  leave = true;
+  ExpectSuccess(child);
+  other.Await();
+  ExpectCollects();
+  CollectPrecisely();
+  EXPECT_EQ(SlowlyBuilt::destroyed, 1);
+}
+
+TEST_F(HeapForkTest, ABlockedThreadStaysSoUntilAfterwards) {
+  Blocked other(heap());
+  WeakPersistent<Node> others;
+  other.Begin(others);
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  other.Leave();
+  const pid_t child = Fork([this] {
+    heap().AfterFork();
+    ExpectCollects();
+  });
+  heap().AfterFork();
+  other.AwaitLeft();
+  ExpectSuccess(child);
+  ExpectCollects();
+}
+
+TEST_F(HeapForkTest, AMutatorThatIsNotBlockedIsAnError) {
+  Actor other(heap());
+  other.StandStill();
+  for (int i = 0; i < 3; i++) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(heap().PrepareFork()));
+  }
+  other.Poll();
+  ExpectCollects();
+}
+
+TEST_F(HeapForkTest, ACycleThatRunsIsEndedFirst) {
+  for (int i = 0; i < 100; i++) {
+    heap().RequestCollection();
+    ASSERT_TRUE(heap().PrepareFork().ok());
+    heap().AfterFork();
+  }
+  ExpectCollects();
+}
+
+}  // namespace
+}  // namespace elegy::test
