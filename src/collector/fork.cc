@@ -52,10 +52,12 @@ void HeapImpl::AfterFork() {
 void HeapImpl::ForgetOtherMutators() {
   MutatorImpl* const own = CurrentImplOrNull();
   if (own != nullptr) own->thread_id = platform::ThreadId();
-  MutexLock lock(state_.mutators_mutex);
   std::vector<MutatorImpl*> others;
-  for (const auto& [id, mutator] : state_.mutators) {
-    if (mutator != own) others.push_back(mutator);
+  {
+    MutexLock lock(state_.mutators_mutex);
+    for (const auto& [id, mutator] : state_.mutators) {
+      if (mutator != own) others.push_back(mutator);
+    }
   }
   for (MutatorImpl* mutator : others) mutator->Vanish();
 }

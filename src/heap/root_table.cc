@@ -1,5 +1,6 @@
 #include "src/heap/root_table.h"
 
+#include <new>
 #include <utility>
 
 #include "src/base/check.h"
@@ -58,7 +59,11 @@ void RootTable::ShadeLocked(void* target) {
     if (PhaseWord::PhaseOf(word) != Phase::kMarking) return;
     if (owner->phase.CountResurrection(word)) break;
   }
-  NeedsMemory([&]() ELEGY_REQUIRES(mutex_) { shaded_.push_back(target); });
+  try {
+    shaded_.push_back(target);
+  } catch (const std::bad_alloc&) {
+    FailForMemory();
+  }
 }
 
 void RootTable::PassThrough() { MutexLock lock(mutex_); }

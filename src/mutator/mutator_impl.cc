@@ -58,6 +58,7 @@ void MutatorImpl::Vanish() {
     AbandonCell(*this, node->object);
   }
   GiveUpBlocks(*this);
+  MutexLock lock(state.mutators_mutex);
   state.mutators.erase(id);
   HandOverReady();
 }

@@ -46,7 +46,7 @@ class MutatorImpl : public MutatorCore {
   void Detach();
   // The same for a mutator whose thread has ceased to be: in a forked child, while nothing
   // collects.
-  void Vanish() ELEGY_REQUIRES(state.mutators_mutex);
+  void Vanish();
 
   void HandOverReady() ELEGY_REQUIRES(state.mutators_mutex);
 

@@ -127,7 +127,9 @@ std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
 std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
   std::size_t ran = 0;
   while (ran < max_callbacks) {
-    const std::size_t outer_roots = CurrentImpl().callback_roots.size();
+    // A thread that is not attached may ask as long as there is nothing to run.
+    const MutatorImpl* const mutator = CurrentImplOrNull();
+    const std::size_t outer_roots = mutator == nullptr ? 0 : mutator->callback_roots.size();
     Record* const record = TakeQueued();
     if (record == nullptr) break;
     Run(*record, outer_roots);
