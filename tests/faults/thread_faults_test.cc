@@ -24,20 +24,42 @@ std::ptrdiff_t ThreadsOfThisProcess() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
 }
 
+// One that has been joined may be seen a moment longer.
+void AwaitThreads(std::ptrdiff_t count) {
+  while (ThreadsOfThisProcess() > count) std::this_thread::yield();
+}
+
+constexpr int kThreads = 4;  // the collector's, and the markers beside it
+
 TEST(ThreadFaultsTest, WithoutAThreadThereIsNoHeap) {
-  constexpr int kThreads = 4;  // the collector's, and the markers beside it
   const std::ptrdiff_t before = ThreadsOfThisProcess();
   for (std::size_t n = 1; n <= kThreads; n++) {
     FailThreadStart(n);
     EXPECT_THROW(Heap(TestOptions({.marker_threads = kThreads})), std::system_error);
-    // One that has been joined may be seen a moment longer.
-    while (ThreadsOfThisProcess() > before) std::this_thread::yield();
+    AwaitThreads(before);
   }
   Heap heap(TestOptions({.marker_threads = kThreads}));
   const Mutator mutator(heap);
   const Persistent<Node> node = Make<Node>(7);
   heap.Collect(StackState::kNoPointers);
   EXPECT_EQ(node->value, 7);
+}
+
+TEST(ThreadFaultsTest, AfterForkMayBeCalledAgain) {
+  const std::ptrdiff_t before = ThreadsOfThisProcess();
+  Heap heap(TestOptions({.marker_threads = kThreads}));
+  const Mutator mutator(heap);
+  const Persistent<Node> node = Make<Node>(7);
+  for (std::size_t n = 1; n <= kThreads; n++) {
+    ASSERT_TRUE(heap.PrepareFork().ok());
+    AwaitThreads(before);
+    FailThreadStart(n);
+    EXPECT_THROW(heap.AfterFork(), std::system_error);
+    AwaitThreads(before);
+    heap.AfterFork();
+    heap.Collect(StackState::kNoPointers);
+    EXPECT_EQ(node->value, 7);
+  }
 }
 
 }  // namespace
