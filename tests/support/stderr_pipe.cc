@@ -24,7 +24,7 @@ StderrPipe::~StderrPipe() {
   close(read_);
 }
 
-bool StderrPipe::ReadLine(bool waits, std::string& line) {
+bool StderrPipe::ReadLine(bool waits) {
   while (true) {
     pollfd there = {read_, POLLIN, 0};
     if (poll(&there, 1, waits ? -1 : 0) <= 0) {
@@ -34,7 +34,7 @@ bool StderrPipe::ReadLine(bool waits, std::string& line) {
     char byte = 0;
     if (read(read_, &byte, 1) != 1) return false;
     if (byte == '\n') {
-      line = std::exchange(unfinished_, {});
+      lines_.push_back(std::exchange(unfinished_, {}));
       return true;
     }
     unfinished_ += byte;
@@ -42,17 +42,17 @@ bool StderrPipe::ReadLine(bool waits, std::string& line) {
 }
 
 std::string StderrPipe::AwaitLine(const std::string& part) {
-  std::string line;
   do {
-    if (!ReadLine(/*waits=*/true, line)) return "";
-  } while (line.find(part) == std::string::npos);
-  return line;
+    if (!ReadLine(/*waits=*/true)) return "";
+  } while (lines_.back().find(part) == std::string::npos);
+  return lines_.back();
 }
 
 std::size_t StderrPipe::CountLines(const std::string& part) {
+  while (ReadLine(/*waits=*/false)) {
+  }
   std::size_t count = 0;
-  std::string line;
-  while (ReadLine(/*waits=*/false, line)) count += line.find(part) == std::string::npos ? 0 : 1;
+  for (const std::string& line : lines_) count += line.find(part) == std::string::npos ? 0 : 1;
   return count;
 }
 

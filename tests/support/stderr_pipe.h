@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace elegy::test {
 
@@ -18,16 +19,17 @@ class StderrPipe {
 
   // The next line that holds `part`; waits for it.
   std::string AwaitLine(const std::string& part);
-  // How many lines that hold `part` have been written and not been read yet; reads them.
+  // How many lines that hold `part` have been written so far.
   std::size_t CountLines(const std::string& part);
 
  private:
-  // What there is, up to a line's end; false if there is none and it is not to be waited for.
-  bool ReadLine(bool waits, std::string& line);
+  // Reads a line more; false if there is none and it is not to be waited for.
+  bool ReadLine(bool waits);
 
   int saved_ = -1;
   int read_ = -1;
   std::string unfinished_;
+  std::vector<std::string> lines_;
 };
 
 }  // namespace elegy::test
