@@ -16,8 +16,8 @@
 
 namespace elegy::test {
 
-// Between two commands an actor either polls, which ends turns with an unscanned stack and so
-// answers handshakes, or stands still. It begins polling.
+// Between two commands an actor polls, which ends turns with an unscanned stack and so answers
+// handshakes, or stands still, or is blocked. It begins polling.
 class Actor {
  public:
   // Returns when it is attached.
@@ -46,15 +46,21 @@ class Actor {
     changed_.wait(lock, [this] { return command_ == nullptr; });
   }
 
-  // When StandStill returns, the actor answers no handshake any more until Poll.
+  // When StandStill returns, the actor answers no handshake any more until Poll or Block.
   void StandStill() {
-    Do([this] { polls_ = false; });
+    Do([this] { idle_ = Idle::kStandsStill; });
+  }
+  // The collector answers in its place.
+  void Block() {
+    Do([this] { idle_ = Idle::kIsBlocked; });
   }
   void Poll() {
-    Do([this] { polls_ = true; });
+    Do([this] { idle_ = Idle::kPolls; });
   }
 
  private:
+  enum class Idle { kPolls, kStandsStill, kIsBlocked };
+
   template <class F>
   void SetState(F&& change) {
     const std::lock_guard lock(mutex_);
@@ -62,16 +68,25 @@ class Actor {
     changed_.notify_all();
   }
 
+  // Null: none yet, or no more.
+  std::function<void()> NextCommand() {
+    std::unique_lock lock(mutex_);
+    if (idle_ != Idle::kPolls) changed_.wait(lock, [this] { return stop_ || command_ != nullptr; });
+    stopped_ = stop_;
+    return command_;
+  }
+
+  std::function<void()> NextCommand(Mutator& mutator) {
+    if (idle_ != Idle::kIsBlocked) return NextCommand();
+    const BlockingRegion region(mutator);
+    return NextCommand();
+  }
+
   void Run(Heap& heap) {
     Mutator mutator(heap);
     while (true) {
-      std::function<void()> command;
-      {
-        std::unique_lock lock(mutex_);
-        if (!polls_) changed_.wait(lock, [this] { return stop_ || command_ != nullptr; });
-        if (stop_) return;
-        command = command_;
-      }
+      std::function<void()> command = NextCommand(mutator);
+      if (stopped_) return;
       if (command != nullptr) {
         command();
         command = nullptr;
@@ -88,7 +103,8 @@ class Actor {
   std::condition_variable changed_;
   std::function<void()> command_;
   bool stop_ = false;
-  bool polls_ = true;  // the actor's own
+  Idle idle_ = Idle::kPolls;  // the actor's own
+  bool stopped_ = false;      // the actor's own
   std::thread thread_;
 };
 

@@ -1,5 +1,5 @@
 // A graph of managed objects and weak collections beside its reference: both are changed by the
-// same random acts, and compared. What lives in the end by the rules must be alive; what a program
+// same chosen acts, and compared. What lives in the end by the rules must be alive; what a program
 // could not get to since the cycle began must be dead; what lies in between may be either, but all
 // views must tell the same.
 
@@ -10,13 +10,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/actor.h"
+#include "tests/support/choices.h"
 #include "tests/support/stress.h"
 #include "tests/support/weak_graph_model.h"
 
@@ -31,12 +36,17 @@ class WeakGraph {
     using std::runtime_error::runtime_error;
   };
 
-  // The mutator is this thread's, only handles are roots, and nobody else starts cycles.
-  WeakGraph(Heap& heap, Mutator& mutator, Random random, const Model::Rules& rules = {});
+  // Empty. This thread is a mutator of the heap, only handles are roots, and nobody else starts
+  // cycles. The choices must outlive this.
+  WeakGraph(Heap& heap, Choices& choices, const Model::Rules& rules = {});
   WeakGraph(const WeakGraph&) = delete;
   WeakGraph& operator=(const WeakGraph&) = delete;
   ~WeakGraph() { *self_ = nullptr; }
 
+  // From now on some acts are a second mutator's, which is blocked while this thread works.
+  void AddPartner();
+  // Many things, with handles to some.
+  void Grow();
   void Act(std::size_t acts);
   // 0: none.
   void KeepOneHandleIn(std::size_t n);
@@ -46,9 +56,13 @@ class WeakGraph {
   void Collect();
   // Drops all handles: everything dies.
   void EndEverything();
+  // Holds the registrations' counters of a heap that has had no other graph against the reference.
+  // A cycle has ended, and since then nothing has been done.
+  void CompareCounts();
 
  private:
   static constexpr std::size_t kMaxThings = 60;
+  static constexpr std::size_t kCacheKeys = 3;
   using Deaths = std::array<std::atomic<int>, kMaxThings>;
 
   class Thing;
@@ -76,6 +90,7 @@ class WeakGraph {
       visitor.Trace(plain);
       visitor.Trace(walked);
       visitor.Trace(set);
+      visitor.Trace(cache);
       visitor.Trace(registry);
     }
     // -1: not a thing any more.
@@ -87,12 +102,16 @@ class WeakGraph {
     Member<PlainMap> plain;
     Member<WalkedMap> walked;
     Member<WeakSet<Thing>> set;
+    Member<WeakCache<std::size_t, Thing>> cache;
     Member<Registry> registry;
 
    private:
     Canary canary_;
     std::shared_ptr<Deaths> deaths_;
   };
+
+  static void Expect(bool holds, const char* what, std::size_t thing);
+  static void Expect(bool holds, const char* what, int thing);
 
   // ---- cycles ----
 
@@ -115,7 +134,11 @@ class WeakGraph {
 
   // ---- acts ----
 
+  // By the mutator whose turn it is, unless it says more.
   void ActOnce();
+  void OnPartner(const std::function<void()>& act);
+  // Another one takes the partner's place.
+  void ReplacePartner();
   void NewThing(std::size_t root);
   void SetRoot(std::size_t root, int number, Thing* thing);
   void SetSlot(int from, std::size_t which, int to);
@@ -130,16 +153,23 @@ class WeakGraph {
   void Clear(int from);
   // Brings back all keys.
   void Walk(int from);
+  void CacheOne(int from, std::size_t key, int thing);
+  void ReadCache(int from, std::size_t key);
   void Register(int owner, int target, int token);
   void Unregister(int owner, int token);
+  // Cancels or runs one of the owner's tracked records.
+  void Settle(int owner);
+  void CleanUp(int owner, std::size_t limit);
   void ReadWeak(int from);
   void ReadRef(int from);
   // What a weak read has led to may get a handle.
   void TakeUp(int number, Thing* thing);
   void EndTurn();
+  void EndTurns();
   void Drain(std::size_t limit);
   // A callback. The held value may be taken up.
   void Deliver(const Held& held);
+  void Forget(Model::Thing& owner, int record);
 
   // ---- views ----
 
@@ -149,9 +179,10 @@ class WeakGraph {
   void CompareKey(int number, int key);
 
   Heap& heap_;
-  Mutator& mutator_;
-  Random random_;
+  Choices& choices_;
   Model model_;
+  std::optional<Actor> partner_;
+  std::size_t here_ = 0;  // whose turn it is: this thread's, or the partner's
   Model::Life upper_;     // what may be alive after the flip, while marking
   bool marking_ = false;  // a cycle has begun, and the dead have not been found yet
   bool ending_ = false;   // nothing is taken up any more
@@ -160,6 +191,8 @@ class WeakGraph {
   std::vector<WeakPersistent<Thing>> things_;
   std::vector<WeakPersistent<Registry>> registries_;
   int records_ = 0;
+  std::map<int, Registration> registrations_;
+  std::optional<int> running_now_;  // a record, by RunNow
   std::size_t delivered_ = 0;
   const std::shared_ptr<Deaths> deaths_ = std::make_shared<Deaths>();
   // For callbacks, which may outlive the graph.

@@ -4,6 +4,16 @@
 
 namespace elegy::test {
 
+namespace {
+
+std::size_t CountQueuedOf(const WeakGraphModel::Thing& thing) {
+  return static_cast<std::size_t>(std::count_if(
+      thing.records.begin(), thing.records.end(),
+      [](const auto& record) { return record.state == WeakGraphModel::State::kQueued; }));
+}
+
+}  // namespace
+
 WeakGraphModel::Life WeakGraphModel::Nothing() const {
   return {std::vector<bool>(things.size()), std::vector<bool>(things.size())};
 }
@@ -16,7 +26,9 @@ WeakGraphModel::Life WeakGraphModel::Closure(const Life& also) const {
     life.things[thing] = grows = true;
   };
   for (const int root : roots) live(true, root);
-  for (const int kept : turn) live(rules_.turn_keeps, kept);
+  for (const std::vector<int>& turn : turns) {
+    for (const int kept : turn) live(rules_.turn_keeps, kept);
+  }
   while (grows) {
     grows = false;
     for (std::size_t i = 0; i < things.size(); i++) {
@@ -30,9 +42,8 @@ WeakGraphModel::Life WeakGraphModel::Closure(const Life& also) const {
           live(lives && by_key && rules_.value_is_kept, entry.value);
         }
       }
-      const bool pending =
-          std::any_of(thing.records.begin(), thing.records.end(),
-                      [](const Record& record) { return record.state == State::kQueued; });
+      for (const Cached& cached : thing.cache) live(lives && !rules_.cache_is_weak, cached.thing);
+      const bool pending = CountQueuedOf(thing) > 0;
       if (!life.registries[i] && thing.has_registry &&
           (lives || (pending && rules_.queue_is_a_root))) {
         life.registries[i] = grows = true;
@@ -86,7 +97,11 @@ void WeakGraphModel::Bury(const Life& dead) {
       std::erase_if(map, [&](const Entry& entry) { return IsDead(entry.key); });
     }
     std::erase_if(thing.set, [&](int key) { return IsDead(key); });
-    if (thing.registry_dead) thing.records.clear();
+    std::erase_if(thing.cache, [&](const Cached& cached) { return IsDead(cached.thing); });
+    if (thing.registry_dead) {
+      counts.dropped += thing.records.size();
+      thing.records.clear();
+    }
     for (Record& record : thing.records) {
       if (record.state == State::kWaiting && IsDead(record.target)) record.state = State::kDue;
     }
@@ -96,19 +111,31 @@ void WeakGraphModel::Bury(const Life& dead) {
 void WeakGraphModel::QueueDue() {
   for (Thing& thing : things) {
     for (Record& record : thing.records) {
-      if (record.state == State::kDue) record.state = State::kQueued;
+      if (record.state != State::kDue) continue;
+      record.state = State::kQueued;
+      counts.queued++;
     }
   }
 }
 
 std::size_t WeakGraphModel::CountQueued() const {
   std::size_t queued = 0;
+  for (const Thing& thing : things) queued += CountQueuedOf(thing);
+  return queued;
+}
+
+std::size_t WeakGraphModel::CountQueuedFor(std::size_t mutator) const {
+  std::size_t queued = 0;
   for (const Thing& thing : things) {
-    queued += static_cast<std::size_t>(
-        std::count_if(thing.records.begin(), thing.records.end(),
-                      [](const Record& record) { return record.state == State::kQueued; }));
+    if (thing.home.value_or(mutator) == mutator) queued += CountQueuedOf(thing);
   }
   return queued;
+}
+
+std::size_t WeakGraphModel::CountRecords() const {
+  std::size_t records = 0;
+  for (const Thing& thing : things) records += thing.records.size();
+  return records;
 }
 
 }  // namespace elegy::test

@@ -1,8 +1,8 @@
 // What a graph of weak collections means, computed plainly: the reference for the property tests.
 //
-// Things are numbered from 0. Each has two slots, a weak slot, a weak reference, two maps and a
-// set, and maybe a registry, which is an object of its own: while records are queued it outlives
-// its thing.
+// Things are numbered from 0. Each has two slots, a weak slot, a weak reference, two maps, a set
+// and a cache, and maybe a registry, which is an object of its own: while records are queued it
+// outlives its thing. There are two mutators.
 
 #ifndef ELEGY_TESTS_SUPPORT_WEAK_GRAPH_MODEL_H_
 #define ELEGY_TESTS_SUPPORT_WEAK_GRAPH_MODEL_H_
@@ -17,6 +17,7 @@ namespace elegy::test {
 class WeakGraphModel {
  public:
   static constexpr int kNone = -1;
+  static constexpr std::size_t kMutators = 2;
   enum Map : std::size_t { kPlain, kIterable, kMaps };
 
   // The rules of life; a canary breaks one.
@@ -25,14 +26,20 @@ class WeakGraphModel {
     bool value_is_kept = true;
     bool target_is_weak = true;  // of a registration
     bool member_is_weak = true;
+    bool cache_is_weak = true;
     bool held_is_kept = true;
     bool queue_is_a_root = true;
     bool turn_keeps = true;
+    bool cancelled_count = true;
   };
 
   struct Entry {
     int key;
     int value;
+  };
+  struct Cached {
+    std::size_t key;
+    int thing;
   };
   // What a registration is waiting for: its target's death, the collector's queueing, its callback.
   enum class State { kWaiting, kDue, kQueued };
@@ -41,6 +48,7 @@ class WeakGraphModel {
     int target;
     int held;
     int token;
+    bool is_tracked;  // by a Registration
     State state = State::kWaiting;
   };
   struct Thing {
@@ -49,7 +57,9 @@ class WeakGraphModel {
     std::optional<int> ref;  // a reference's target, whether or not it lives
     std::array<std::vector<Entry>, kMaps> maps;
     std::vector<int> set;
+    std::vector<Cached> cache;
     bool has_registry = false;
+    std::optional<std::size_t> home;  // the registry's mutator; none: it has detached
     std::vector<Record> records;
     bool dead = false;
     bool registry_dead = false;
@@ -59,6 +69,15 @@ class WeakGraphModel {
   struct Life {
     std::vector<bool> things;
     std::vector<bool> registries;
+  };
+
+  // What has become of registrations.
+  struct Counts {
+    std::size_t registered = 0;
+    std::size_t queued = 0;
+    std::size_t delivered = 0;
+    std::size_t cancelled = 0;
+    std::size_t dropped = 0;
   };
 
   // How a program gets to a thing.
@@ -71,7 +90,7 @@ class WeakGraphModel {
 
   explicit WeakGraphModel(const Rules& rules) : rules_(rules) {}
 
-  // What lives by the rules: what roots, turn and queues keep, and in addition what `also` names.
+  // What lives by the rules: what roots, turns and queues keep, and in addition what `also` names.
   Life Closure(const Life& also) const;
   Life Closure() const { return Closure(Nothing()); }
   Life Nothing() const;
@@ -86,10 +105,18 @@ class WeakGraphModel {
   // What was due is in its registry's queue.
   void QueueDue();
   std::size_t CountQueued() const;
+  // Those that a mutator's safepoint delivers.
+  std::size_t CountQueuedFor(std::size_t mutator) const;
+  // All that have not been delivered, cancelled or dropped.
+  std::size_t CountRecords() const;
+  void CountCancelled(std::size_t records) {
+    if (rules_.cancelled_count) counts.cancelled += records;
+  }
 
   std::vector<Thing> things;
   std::vector<int> roots;
-  std::vector<int> turn;  // what the turn keeps
+  std::array<std::vector<int>, kMutators> turns;  // what each mutator's turn keeps
+  Counts counts;
 
  private:
   Rules rules_;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "elegy/elegy.h"
+#include "tests/support/choices.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
 #include "tests/support/weak_graph.h"
@@ -30,16 +31,18 @@ class WeakGraphTest : public HeapTest {
   // What is wrong with the graph of this round; nothing, if all is well.
   std::string Try(std::uint64_t round, const Rules& rules = {}) {
     try {
-      Random random(round);
-      WeakGraph graph(heap(), mutator(), random, rules);
-      for (std::size_t cycles = 1 + random.Below(3); cycles > 0; cycles--) {
-        if (random.OneIn(4)) {
+      RandomChoices choices(round);
+      WeakGraph graph(heap(), choices, rules);
+      if (choices.OneIn(2)) graph.AddPartner();
+      graph.Grow();
+      for (std::size_t cycles = 1 + choices.Below(3); cycles > 0; cycles--) {
+        if (choices.OneIn(4)) {
           graph.Collect();
         } else {
-          graph.RunCycle(/*acts_per_step=*/random.Below(12));
+          graph.RunCycle(/*acts_per_step=*/choices.Below(12));
         }
-        graph.Act(random.Below(8));
-        if (random.OneIn(2)) graph.KeepOneHandleIn(2);
+        graph.Act(choices.Below(8));
+        if (choices.OneIn(2)) graph.KeepOneHandleIn(2);
       }
       graph.EndEverything();
       return "";
@@ -83,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"ValueIsNotKept", &Rules::value_is_kept, kKeptTooLittle},
                       Fault{"RegistrationKeepsItsTarget", &Rules::target_is_weak, kKeptTooMuch},
                       Fault{"WeakMemberKeepsItsTarget", &Rules::member_is_weak, kKeptTooMuch},
+                      Fault{"CacheKeepsItsObjects", &Rules::cache_is_weak, kKeptTooMuch},
                       Fault{"HeldValueIsNotKept", &Rules::held_is_kept, kKeptTooLittle},
                       Fault{"QueuedRecordsDoNotKeepTheirRegistry", &Rules::queue_is_a_root,
                             "registry has died"},
