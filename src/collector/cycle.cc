@@ -49,6 +49,7 @@
 #include <utility>
 
 #include "elegy/internal/registry_core.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/collector/cycle_log.h"
 #include "src/collector/heap_impl.h"
@@ -112,7 +113,9 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   CondemnIfAsked();
   TurnBarrierOn();
   gate_.Pass(CycleStep::kBarrierOn);
+  ELEGY_CHAOS_POINT("nobody scanned");
   RunHandshake(state_, Handshake::kScanStack);
+  ELEGY_CHAOS_POINT("all scanned");
   gate_.Pass(CycleStep::kStacksScanned);
   {
     Marker marker(state_, marking_, Marker::Role::kMarkerThread);
@@ -170,10 +173,14 @@ void HeapImpl::TurnBarrierOn() {
     state_.SwapBitmaps();
     state_.newest = Handshake::kBarrierOn;
   }
+  ELEGY_CHAOS_POINT("bitmaps swapped");
   CountMarkingHeap(1);
+  ELEGY_CHAOS_POINT("barrier on, phase idle");
   state_.phase.Set(Phase::kMarking);
+  ELEGY_CHAOS_POINT("phase marking, nobody asked");
   RunHandshake(state_, Handshake::kBarrierOn);
   RunHandshake(state_, Handshake::kBarrierOn);
+  ELEGY_CHAOS_POINT("barriers known to be on");
   state_.roots->PassThrough();
 }
 
@@ -199,6 +206,7 @@ void HeapImpl::MarkCandidates(Marker& marker, const std::vector<void*>& words) {
   const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
   for (std::size_t begin = 0; begin < words.size(); begin += kPart) {
     const std::size_t end = std::min(begin + kPart, words.size());
+    ELEGY_CHAOS_POINT("between candidates");
     MutexLock lock(state_.candidates_mutex);
     for (std::size_t i = begin; i < end; i++) marker.MarkCandidate(words[i], allocated);
   }
@@ -214,32 +222,43 @@ void HeapImpl::MarkToTheEnd(Marker& marker, CycleReport& report) {
 // One termination round.
 bool HeapImpl::TryToFlip(Marker& marker, CycleReport& report) {
   report.rounds++;
+  ELEGY_CHAOS_POINT("nothing left to mark");
   const std::uint64_t word = state_.phase.Load();
+  ELEGY_CHAOS_POINT("resurrections read");
   const std::uint64_t published = state_.worklist.Published();
+  ELEGY_CHAOS_POINT("published read");
   RunHandshake(state_, Handshake::kRound);
+  ELEGY_CHAOS_POINT("round answered");
   if (TakeRoundDirty(state_) || state_.worklist.Published() != published) return false;
   const std::vector<void*> shaded = state_.roots->TakeShaded();
   for (void* target : shaded) marker.Push(target);
   if (!shaded.empty()) return false;
   gate_.Pass(CycleStep::kMarked);
+  ELEGY_CHAOS_POINT("about to flip");
   report.resurrections = word / PhaseWord::kOneResurrection;
   return state_.phase.Flip(word);
 }
 
 void HeapImpl::ClearAndQueue(CycleReport& report) {
+  ELEGY_CHAOS_POINT("flipped");
   marking_.ephemerons.Clear();
   report.cleared = ClearWeakViews(state_, marking_);
   gate_.Pass(CycleStep::kCellsCleared);
+  ELEGY_CHAOS_POINT("cleared, nothing queued");
   report.queued = QueueRecords(state_);
   if (report.queued > 0) Notify(HeapEvent::Kind::kRecordsQueued, report.cycle, report.queued);
   gate_.Pass(CycleStep::kRecordsQueued);
 }
 
 void HeapImpl::TurnBarrierOff() {
+  ELEGY_CHAOS_POINT("about to be idle");
   state_.phase.Set(Phase::kIdle);
+  ELEGY_CHAOS_POINT("idle, barrier on");
   CountMarkingHeap(~std::uint32_t{0});
   state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
+  ELEGY_CHAOS_POINT("reads not ended");
   RunHandshake(state_, Handshake::kQuiesce);
+  ELEGY_CHAOS_POINT("reads ended, nothing swept");
   condemned_.clear();
 }
 

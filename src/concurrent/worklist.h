@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "elegy/internal/mutex.h"
+#include "src/base/chaos.h"
 
 namespace elegy::internal {
 
@@ -51,6 +52,7 @@ class Worklist {
   // Hands a segment over; an empty one is freed instead.
   void Publish(std::unique_ptr<Segment> segment) {
     if (segment == nullptr || segment->Empty()) return;
+    ELEGY_CHAOS_POINT("about to publish");
     {
       MutexLock lock(mutex_);
       segments_.push_back(std::move(segment));
@@ -87,6 +89,7 @@ class Worklist {
   // The calls of `markers` threads that drain together: returns work, or nothing once all of them
   // are in here with nothing left to take.
   Work TakeOrFinish(int markers) {
+    ELEGY_CHAOS_POINT("out of work");
     MutexLock lock(mutex_);
     const std::uint64_t drain = drains_;
     idle_++;

@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 
 namespace elegy::internal {
@@ -57,6 +58,7 @@ void RootTable::ShadeLocked(void* target) {
     // Idle: the barrier is off, and stays so until the collector has passed through the lock.
     // WeakClosed: the target is marked, for a handle or a caller has held it all along.
     if (PhaseWord::PhaseOf(word) != Phase::kMarking) return;
+    ELEGY_CHAOS_POINT("handle about to shade");
     if (owner->phase.CountResurrection(word)) break;
   }
   try {

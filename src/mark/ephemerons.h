@@ -29,6 +29,7 @@
 #include "elegy/internal/mutex.h"
 #include "elegy/internal/table_memory.h"
 #include "elegy/internal/traced_table.h"
+#include "src/base/chaos.h"
 #include "src/heap/object_bits.h"
 
 namespace elegy::internal {
@@ -44,6 +45,7 @@ class PendingEphemerons {
     Shard& shard = ShardOf(key);
     MutexLock lock(shard.mutex);
     if (ObjectBits::TestOrdered(mark_word, mark_mask)) return false;
+    ELEGY_CHAOS_POINT("key white, entry not filed");
     shard.pending[key].push_back(&table);
     return true;
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 
 namespace elegy::internal {
@@ -79,6 +80,7 @@ void Marker::MarkCandidate(void* word, ObjectBits allocated) {
   if (ref.index >= ref.info->Capacity()) return;  // the rest at a block's end
   const std::uint64_t mask = ObjectBits::MaskOf(ref.index);
   if ((allocated.WordAcquire(ref.block, ref.index / 64) & mask) == 0) return;
+  ELEGY_CHAOS_POINT("candidate tested, not marked");
   if (ObjectBits::TrySet(marks_.WordOf(ref.block, ref.index), mask)) PushEntry(Tagged(ref.start));
 }
 
@@ -101,6 +103,7 @@ bool Marker::IsMarkedOrFile(void* key, TracedTable& table) {
   const ObjectRef ref = heap_.Resolve(key);
   std::atomic<std::uint64_t>& word = marks_.WordOf(ref.block, ref.index);
   if (marks_.Test(ref.block, ref.index)) return true;
+  ELEGY_CHAOS_POINT("key white, about to file");
   return !state_.ephemerons.File(ref.start, word, ObjectBits::MaskOf(ref.index), table);
 }
 
@@ -121,9 +124,11 @@ void Marker::Enqueue(void* entry) {
 
 void Marker::Process(const Pending& object) {
   if (!object.tagged && !ObjectBits::TrySet(*object.word, object.mask)) return;
+  ELEGY_CHAOS_POINT("marked, not traced");
   marked_++;
   TraceObject(object.start, *object.info);
   if (object.info->HasWeakKeys()) [[unlikely]] {
+    ELEGY_CHAOS_POINT("about to release entries");
     for (TracedTable* table : state_.ephemerons.Release(object.start)) {
       table->MarkValueOf(object.start, *this);
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "elegy/internal/allocate.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/heap/size_class.h"
 #include "src/mark/assist.h"
@@ -48,10 +49,12 @@ void GiveUpBlock(MutatorImpl& mutator, std::size_t number, bool to_others) {
   if (rest.begin < rest.end) {
     MutexLock lock(mutator.state.candidates_mutex);
     mutator.AllocatedBits().ClearRange(owned.block, rest.begin, rest.end);
+    ELEGY_CHAOS_POINT("run given back, still marked");
     if (mutator.black) mutator.state.MarkBits().ClearRange(owned.block, rest.begin, rest.end);
     mutator.uncounted_bytes -=
         static_cast<std::ptrdiff_t>((rest.end - rest.begin) * owned.space->Stride());
   }
+  ELEGY_CHAOS_POINT("run given back, block not");
   if (to_others) owned.space->AddAvailable(owned.block);
   owned.block = BlockPool::kNoBlock;
   run = {};
@@ -97,6 +100,7 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
   }
   end = std::min(end, capacity);
   if (mutator.black) state.MarkBits().SetRange(owned.block, begin, end);  // first
+  ELEGY_CHAOS_POINT("run half claimed");
   bits.SetRange(owned.block, begin, end);
   owned.next_index = end + 1;
   const std::size_t stride = owned.space->Stride();
@@ -116,6 +120,7 @@ void Assist(MutatorImpl& mutator) {
   }
   const std::uint64_t begin = platform::NowNs();
   mutator.dirty = true;
+  ELEGY_CHAOS_POINT("about to assist");
   AssistMarking(state);
   state.stall_max.Update(platform::NowNs() - begin);
 }
@@ -242,6 +247,7 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
     throw;
   }
   if (mutator.black) state.MarkBits().SetRange(head, 0, 1);  // first
+  ELEGY_CHAOS_POINT("large object half claimed");
   mutator.AllocatedBits().SetRange(head, 0, 1);
   mutator.uncounted_bytes += static_cast<std::ptrdiff_t>(count * kBlockBytes);
   CountAllocations(mutator);
@@ -339,6 +345,7 @@ void AbandonCell(MutatorCore& core, void* object) {
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();
   state.pool.Bits(1 - marks).ClearRange(ref.block, ref.index, ref.index + 1);
+  ELEGY_CHAOS_POINT("cell half abandoned");
   state.pool.Bits(marks).ClearRange(ref.block, ref.index, ref.index + 1);
 }
 

@@ -11,6 +11,7 @@
 
 #include "elegy/internal/slot.h"
 #include "elegy/internal/weak_cell.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/heap/directory.h"
 #include "src/mutator/mutator_impl.h"
@@ -48,15 +49,23 @@ void MutatorImpl::PublishBuffer() {
 
 void MutatorImpl::Shade(const void* object) {
   if (object == nullptr || !state.Contains(object)) return;
-  if (!state.IsMarked(object)) Push(Untagged(const_cast<void*>(object)));
+  if (state.IsMarked(object)) return;
+  ELEGY_CHAOS_POINT("seen white, not pushed");
+  Push(Untagged(const_cast<void*>(object)));
 }
 
 void WriteBarrier(const void* slot, const void* old_value, const void* new_value) {
   MutatorImpl* const mutator = CurrentImplOrNull();
   if (mutator == nullptr || !mutator->state.Contains(slot)) return CheckForeignSlot(slot);
-  if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) return;
+  if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) {
+    ELEGY_CHAOS_POINT("barrier off, nothing stored");
+    return;
+  }
+  ELEGY_CHAOS_POINT("barrier on, nothing shaded");
   mutator->Shade(old_value);
+  ELEGY_CHAOS_POINT("old value shaded");
   if (!mutator->scanned) mutator->Shade(new_value);
+  ELEGY_CHAOS_POINT("shaded, nothing stored");
 }
 
 void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
@@ -64,15 +73,19 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
   HeapState& state = mutator.state;
   while (true) {
     const std::uint64_t word = state.phase.Load();
+    ELEGY_CHAOS_POINT("phase read, cell not");
     void* const target = Target();
+    ELEGY_CHAOS_POINT("cell read, mark not");
     if (target == nullptr || PhaseWord::PhaseOf(word) == Phase::kIdle) return target;
     const ObjectRef ref = state.Resolve(target);
     const bool marked = state.MarkBits().Test(ref.block, ref.index);
+    ELEGY_CHAOS_POINT("mark read");
     if (PhaseWord::PhaseOf(word) == Phase::kWeakClosed) {
       return marked && !IsCondemned(state, ref.start) ? target : nullptr;
     }
     if (marked) return target;
     if (!state.phase.CountResurrection(word)) continue;
+    ELEGY_CHAOS_POINT("counted, not marked");
     Resurrect(mutator, ref);
     return target;
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/mutator/allocation.h"
 #include "src/mutator/late_answers.h"
@@ -131,6 +132,7 @@ bool BeginServing(MutatorImpl& mutator, Handshake kind) {
     if ((control & kBlocked) == 0 || (control & kRequestMask) != static_cast<std::uint32_t>(kind)) {
       return false;
     }
+    ELEGY_CHAOS_POINT("about to serve");
     if (Replace(mutator, control, control | kServing)) return true;
   }
 }
@@ -148,6 +150,7 @@ std::vector<MutatorImpl*> Post(HeapState& state, Handshake kind)
   blocked.reserve(state.mutators.size());
   SetOutstanding(state, static_cast<std::uint32_t>(state.mutators.size()));
   for (const auto& [id, mutator] : state.mutators) {
+    ELEGY_CHAOS_POINT("between requests");
     if ((SetBits(*mutator, static_cast<std::uint32_t>(kind)) & kBlocked) != 0) {
       blocked.push_back(mutator);
     }
@@ -169,6 +172,7 @@ void RunHandshake(HeapState& state, Handshake kind) {
     for (MutatorImpl* mutator : Post(state, kind)) {
       if (!BeginServing(*mutator, kind)) continue;
       AnswerTimed(*mutator, kind);
+      ELEGY_CHAOS_POINT("served");
       EndServing(*mutator, kRequestMask);
       CountAnswer(state);
     }
@@ -201,6 +205,7 @@ HoldScope::~HoldScope() {
   for (const auto& [id, mutator] : state_.mutators) {
     if ((LoadControl(*mutator) & kServing) != 0) EndServing(*mutator, kRequestMask);
   }
+  ELEGY_CHAOS_POINT("served ones released");
   SetHeld(state_, false);
   platform::Wake(state_.held);
   state_.mutators_mutex.unlock();
@@ -211,9 +216,13 @@ void AnswerIfAsked(MutatorImpl& mutator) {
   if (request == 0) return;
   HeapState& state = mutator.state;
   const auto kind = static_cast<Handshake>(request);
+  ELEGY_CHAOS_POINT("about to answer");
   AnswerTimed(mutator, kind);
+  ELEGY_CHAOS_POINT("answered, request there");
   ClearBits(mutator, kRequestMask);
+  ELEGY_CHAOS_POINT("answered, not counted");
   CountAnswer(state);
+  ELEGY_CHAOS_POINT("answer counted");
   while (kind == Handshake::kHold && IsHeld(state)) platform::Wait(state.held, 1);
 }
 
@@ -225,8 +234,9 @@ void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
     if ((control & kRequestMask) != 0) {
       AnswerIfAsked(mutator);
       control = LoadControl(mutator);
-    } else if (Replace(mutator, control, control | kBlocked)) {
-      return;
+    } else {
+      ELEGY_CHAOS_POINT("about to block");
+      if (Replace(mutator, control, control | kBlocked)) return;
     }
   }
 }
@@ -234,6 +244,7 @@ void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
 void LeaveBlocked(MutatorImpl& mutator) {
   std::uint32_t control = LoadControl(mutator);
   while (true) {
+    ELEGY_CHAOS_POINT("about to leave");
     if ((control & kServing) == 0) {
       if (Replace(mutator, control, control & ~kBlocked)) break;
     } else if ((control & kWaiting) != 0 || Replace(mutator, control, control | kWaiting)) {

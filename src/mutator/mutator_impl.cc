@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "elegy/internal/allocate.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/mutator/allocation.h"
 #include "src/mutator/handshake.h"
@@ -43,10 +44,12 @@ void MutatorImpl::Detach() {
   kept.clear();
   stack_state = StackState::kNoPointers;
   EnterBlocked(*this, __builtin_frame_address(0));
+  ELEGY_CHAOS_POINT("blocked to detach");
   MutexLock lock(state.mutators_mutex);
   // Requests to blocked mutators are answered under the lock: none is pending.
   LeaveBlocked(*this);
   PublishBuffer();
+  ELEGY_CHAOS_POINT("buffer published to detach");
   if (dirty) SetRoundDirty(state);
   GiveUpBlocks(*this);
   state.mutators.erase(id);

@@ -1,6 +1,7 @@
 // Persistent and WeakPersistent: nodes of the root table (src/heap/root_table.h).
 
 #include "elegy/persistent.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/heap/directory.h"
 #include "src/heap/root_table.h"
@@ -29,7 +30,9 @@ HeapState& HeapOf(const void* target) {
 void Barrier(MutatorImpl& mutator, const void* old_target, const void* target) {
   if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) != Phase::kMarking) return;
   mutator.Shade(old_target);
+  ELEGY_CHAOS_POINT("handle's old target shaded");
   if (!mutator.scanned) mutator.Shade(target);
+  ELEGY_CHAOS_POINT("handle's targets shaded");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "elegy/internal/weak_cell.h"
+#include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/heap/directory.h"
 
@@ -29,7 +30,9 @@ bool IsCondemned(const HeapState& state, const void* object) {
 void Resurrect(MutatorImpl& mutator, const ObjectRef& target) {
   mutator.dirty = true;
   std::atomic<std::uint64_t>& word = mutator.state.MarkBits().WordOf(target.block, target.index);
+  ELEGY_CHAOS_POINT("dirty, not marked");
   if (!ObjectBits::TrySet(word, ObjectBits::MaskOf(target.index))) return;
+  ELEGY_CHAOS_POINT("resurrected, not pushed");
   mutator.Push(
       reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(target.start) | kMarkedTag));
 }
@@ -58,6 +61,7 @@ void NoteWeakWrite(MutatorCore& core, WeakCell& cell) {
   auto& mutator = static_cast<MutatorImpl&>(core);
   if (!MayEscapeClearing(mutator) || !mutator.state.Contains(&cell)) [[likely]]
     return;
+  ELEGY_CHAOS_POINT("cell to be noted");
   MutexLock lock(mutator.state.noted_mutex);
   mutator.state.noted_cells.push_back(&cell);
 }
@@ -74,6 +78,7 @@ void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
 void KeepForTurn(MutatorCore& core, void* target, Kept kept) {
   CheckOwnHeap(core, target);
   auto& mutator = static_cast<MutatorImpl&>(core);
+  ELEGY_CHAOS_POINT("read, not kept");
   std::vector<void*>& list = mutator.kept;
   list.push_back(target);
   if (kept == Kept::kNotYet) return;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/chaos.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -51,6 +52,7 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
     // Marks first: a cell that is being abandoned loses its allocated bit before its mark, so that
     // it is never taken for a dead object.
     const std::uint64_t marked = marks.WordAcquire(block, word);
+    ELEGY_CHAOS_POINT("marks read, allocated bits not");
     const std::uint64_t was = allocated.Word(block, word);
     if (type.destroy != nullptr) {
       ForEachBit(was & ~marked, word * 64, [&](std::size_t index) {

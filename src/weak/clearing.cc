@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "elegy/internal/registry_core.h"
+#include "src/base/chaos.h"
 #include "src/mutator/weak_access.h"
 #include "src/weak/delivery.h"
 
@@ -24,7 +25,9 @@ class MarkedLiveness final : public Liveness {
 
   std::size_t ClearIfDead(WeakCell& cell) const {
     void* const target = cell.Target();
-    return target != nullptr && !IsLive(target) && cell.ClearIf(target) ? 1 : 0;
+    if (target == nullptr || IsLive(target)) return 0;
+    ELEGY_CHAOS_POINT("cell about to be cleared");
+    return cell.ClearIf(target) ? 1 : 0;
   }
 
  private:
@@ -55,8 +58,10 @@ std::size_t ClearWeakViews(HeapState& heap, MarkingState& marking) {
   tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
   std::size_t cleared = 0;
   for (WeakCell* cell : cells) cleared += liveness.ClearIfDead(*cell);
+  ELEGY_CHAOS_POINT("cells cleared");
   heap.roots->ForEach(/*strong=*/false,
                       [&](WeakCell& cell) { cleared += liveness.ClearIfDead(cell); });
+  ELEGY_CHAOS_POINT("handles cleared");
   for (TracedTable* table : tables) cleared += table->ClearDead(liveness);
   heap.cells_cleared.Add(cleared);
   return cleared;
@@ -75,6 +80,7 @@ std::size_t QueueRecords(HeapState& heap) {
     });
     registries = heap.registries;
   }
+  ELEGY_CHAOS_POINT("registries known");
   std::size_t queued = 0;
   std::vector<std::shared_ptr<RegistryCore>> ready;
   for (std::shared_ptr<RegistryCore>& core : registries) {
@@ -82,7 +88,9 @@ std::size_t QueueRecords(HeapState& heap) {
     queued += core->QueueDead(liveness, &became_ready);
     if (became_ready) ready.push_back(std::move(core));
   }
+  ELEGY_CHAOS_POINT("queued, not announced");
   AnnounceReady(heap, ready);
+  ELEGY_CHAOS_POINT("announced");
   for (const std::shared_ptr<RegistryCore>& core : ready) core->NotifyReady();
   return queued;
 }

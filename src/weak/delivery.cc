@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <list>
 
+#include "src/base/chaos.h"
+
 namespace elegy::internal {
 
 namespace {
@@ -42,6 +44,7 @@ std::shared_ptr<RegistryCore> NextReady(MutatorImpl& mutator) {
 
 void AnnounceReady(HeapState& heap, const std::vector<std::shared_ptr<RegistryCore>>& ready) {
   if (ready.empty()) return;
+  ELEGY_CHAOS_POINT("about to announce");
   MutexLock mutators_lock(heap.mutators_mutex);
   MutexLock lock(heap.ready_mutex);
   bool for_any = false;
@@ -64,6 +67,7 @@ std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
   while (ran < max_callbacks && HasReadyBit(mutator)) {
     const std::shared_ptr<RegistryCore> core = NextReady(mutator);
     if (core == nullptr) break;
+    ELEGY_CHAOS_POINT("registry found ready");
     const std::size_t some = core->Cleanup(max_callbacks - ran);
     // Nested too deep, or counted by the collector and not yet in the queue.
     if (some == 0) break;

@@ -7,6 +7,7 @@
 
 #include "elegy/internal/registry_core.h"
 #include "elegy/internal/weak_cell.h"
+#include "src/base/chaos.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/table_access.h"
@@ -54,6 +55,7 @@ bool RegistryCore::RunNow(RecordName name) {
     AddCallbackRoots(mutator, ops_, HeldOf(*name.record));
     SetRunning(*name.record);
   }
+  ELEGY_CHAOS_POINT("to be run now");
   Run(*name.record, outer_roots);
   return true;
 }
@@ -81,6 +83,7 @@ void RegistryCore::FinishRun(Record& record) {
     ShadeDropped(ops_, HeldOf(record));
     record.state = Record::State::kEnding;
   }
+  ELEGY_CHAOS_POINT("called back");
   ops_.destroy(HeldOf(record));
   GiveBackExternal(record);
   heap_.records.delivered.Add(1);
@@ -114,6 +117,7 @@ void RegistryCore::Run(Record& record, std::size_t outer_roots) {
     MutexLock lock(mutex_);
     ShadeDropped(ops_, HeldOf(record));
   }
+  ELEGY_CHAOS_POINT("about to call back");
   Invoke(HeldOf(record));
 }
 
@@ -132,6 +136,7 @@ std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
     const std::size_t outer_roots = mutator == nullptr ? 0 : mutator->callback_roots.size();
     Record* const record = TakeQueued();
     if (record == nullptr) break;
+    ELEGY_CHAOS_POINT("record taken");
     Run(*record, outer_roots);
     ran++;
   }
@@ -168,6 +173,7 @@ std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready
       const std::size_t before = queued_.fetch_add(found, std::memory_order_release);
       *became_ready = *became_ready || (before == 0 && found > 0);
     }
+    ELEGY_CHAOS_POINT("records counted, not queued");
     if (batch.size() >= kBatchRecords) queue_->Push(std::exchange(batch, {}));
   }
   if (!batch.empty()) queue_->Push(std::move(batch));

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "src/base/chaos.h"
+
 namespace elegy::test {
 
 namespace {
@@ -37,6 +39,8 @@ std::uint64_t TestSeed() {
   static const std::uint64_t seed = ChooseSeed();
   return seed;
 }
+
+void StartTestChaos() { internal::StartChaos(TestSeed()); }
 
 std::size_t Scaled(std::size_t iterations) { return iterations < kShare ? 1 : iterations / kShare; }
 

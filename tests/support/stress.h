@@ -22,6 +22,10 @@ namespace elegy::test {
 // ELEGY_TEST_SEED from the environment, or a new one; the same for the whole process.
 std::uint64_t TestSeed();
 
+// From now on, in a build with ELEGY_CHAOS, threads are delayed at points of the collector's
+// protocols that the test's seed chooses (src/base/chaos.h).
+void StartTestChaos();
+
 // So many iterations, or a share of them under a sanitizer.
 std::size_t Scaled(std::size_t iterations);
 
@@ -128,10 +132,10 @@ class Counted {
 // Overwrites what earlier calls have left below this thread's stack pointer.
 void ScrubStack();
 
-// A heap whose main thread is not attached; says the seed.
+// A heap whose main thread is not attached, with chaos; says the seed.
 class StressTest : public ::testing::Test {
  public:
-  explicit StressTest(HeapOptions options = {}) : heap_(TestOptions(options)) {}
+  explicit StressTest(HeapOptions options = {}) : heap_(TestOptions(options)) { StartTestChaos(); }
 
   Heap& heap() { return heap_; }
   // Collects what nothing refers to any more. The test's threads have detached.
