@@ -9,6 +9,8 @@ from typing import Callable
 # churn-L stands for any number L of MiB, binary-trees-mt-N for any number N of mutators.
 ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
+# Every peer measures these in several rounds, so that the last one finds its heap grown.
+STEADY = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench"]
 ALL_WORKLOADS = ["start", "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64",
                  "churn-256", "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain",
                  "mark"]
@@ -56,7 +58,7 @@ class Peer:
     # What the runtime takes before the program's own words, and from its environment.
     options: Callable[[str], list[str]] = lambda workload: []
     environment: Callable[[str], dict[str, str]] = lambda workload: {}
-    # Compiles while it runs: measures several rounds in one process.
+    # Compiles while it runs: measures several rounds of every workload in one process.
     warms_up: bool = False
 
     def has(self, workload: str) -> bool:
@@ -70,7 +72,7 @@ class Peer:
             arguments.append(f"--threads={size(workload)}")
         if quick:
             arguments += QUICK_FLAGS[family(workload)]
-        if self.warms_up:
+        if self.warms_up or family(workload) in STEADY:
             arguments.append(f"--rounds={rounds(workload)}")
         return self.program[:1] + self.options(workload) + self.program[1:] + arguments
 

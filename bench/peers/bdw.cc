@@ -149,12 +149,13 @@ bool RunWorkload(const Flags& flags, Report& report) {
 
 int Run(const Flags& flags) {
   Configure(flags);
-  Report report("bdw", ReportedName(flags));
-  if (!RunWorkload(flags, report)) return FailUnknownWorkload(flags);
-  report.Count("cycles", GC_get_gc_no());
-  report.Number("longest_stop_us", static_cast<double>(longest_stop_ns) * 1e-3);
-  report.Number("all_stops_ms", static_cast<double>(all_stops_ns) * 1e-6);
-  return report.Print();
+  return RunRounds("bdw", flags, [&](Report& report) {
+    if (!RunWorkload(flags, report)) return false;
+    report.Count("cycles", GC_get_gc_no());
+    report.Number("longest_stop_us", static_cast<double>(longest_stop_ns) * 1e-3);
+    report.Number("all_stops_ms", static_cast<double>(all_stops_ns) * 1e-6);
+    return true;
+  });
 }
 
 }  // namespace

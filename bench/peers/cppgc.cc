@@ -182,9 +182,7 @@ bool RunWorkload(const Flags& flags, Report& report) {
 
 int Run(const Flags& flags) {
   CppgcRuntime::Start(InitialHeapBytes(flags, 64));
-  Report report("cppgc", ReportedName(flags));
-  if (!RunWorkload(flags, report)) return FailUnknownWorkload(flags);
-  return report.Print();
+  return RunRounds("cppgc", flags, [&](Report& report) { return RunWorkload(flags, report); });
 }
 
 }  // namespace

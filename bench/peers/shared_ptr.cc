@@ -98,9 +98,7 @@ void MakeCountsAtomic() {
 
 int Run(const Flags& flags) {
   if (flags.Get("single_threaded", 0) == 0) MakeCountsAtomic();
-  Report report("shared_ptr", ReportedName(flags));
-  if (!RunWorkload(flags, report)) return FailUnknownWorkload(flags);
-  return report.Print();
+  return RunRounds("shared_ptr", flags, [&](Report& report) { return RunWorkload(flags, report); });
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ constexpr std::array kFlagHelp = {
     FlagHelp{"live_mib", "live nodes of churn, also given as the second word"},
     FlagHelp{"operations", "operations of churn"},
     FlagHelp{"passes", "how often deref reads every reference, and ephemeron-chain collects"},
+    FlagHelp{"rounds", "how often alloc32, binary-trees and gcbench run in this process"},
     FlagHelp{"milliseconds", "how long the noise program reads the clock"},
     FlagHelp{"initial_heap_mib", "heap size about which the first collection starts"},
     FlagHelp{"max_heap_mib", "limit of the heap, 0 for the collector's own"},

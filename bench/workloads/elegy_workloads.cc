@@ -62,13 +62,14 @@ int Run(const Flags& flags) {
   options.max_heap_bytes = MaxHeapBytes(flags);
   options.marker_threads = static_cast<int>(flags.Get("marker_threads", 0));
   Heap heap(options);
-  Report report("elegy", ReportedName(flags));
-  {
-    Mutator mutator(heap);
-    if (!RunWorkload(ElegyMemory(heap, mutator), flags, report)) return FailUnknownWorkload(flags);
-  }
-  AddHeapStats(heap.Stats(), report);
-  return report.Print();
+  return RunRounds("elegy", flags, [&](Report& report) {
+    {
+      Mutator mutator(heap);
+      if (!RunWorkload(ElegyMemory(heap, mutator), flags, report)) return false;
+    }
+    AddHeapStats(heap.Stats(), report);
+    return true;
+  });
 }
 
 }  // namespace

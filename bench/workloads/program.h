@@ -4,9 +4,12 @@
 #ifndef ELEGY_BENCH_WORKLOADS_PROGRAM_H_
 #define ELEGY_BENCH_WORKLOADS_PROGRAM_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "bench/support/flags.h"
 #include "bench/support/report.h"
@@ -59,9 +62,21 @@ inline std::size_t MaxHeapBytes(const Flags& flags) {
   return flags.Get("max_heap_mib", flags.workload() == "churn" ? churn_mib : 0) * kMib;
 }
 
-inline int FailUnknownWorkload(const Flags& flags) {
-  std::fprintf(stderr, "unknown workload: '%s'\n", flags.workload().c_str());
-  return 2;
+// Runs a workload so many times in this process and prints a line for each: the first round also
+// measures how the heap gets its memory from the system. run(report) returns whether there is such
+// a workload. Returns the program's exit status.
+template <class F>
+int RunRounds(std::string_view peer, const Flags& flags, F&& run) {
+  int status = 0;
+  for (std::uint64_t round = flags.Get("rounds", 1); round > 0; --round) {
+    Report report(peer, ReportedName(flags));
+    if (!run(report)) {
+      std::fprintf(stderr, "unknown workload: '%s'\n", flags.workload().c_str());
+      return 2;
+    }
+    status = std::max(status, report.Print());
+  }
+  return status;
 }
 
 }  // namespace elegy::bench

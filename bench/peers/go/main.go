@@ -98,5 +98,7 @@ func main() {
 	if run == nil {
 		fail("unknown workload: " + b.workload)
 	}
-	run(b)
+	for round := b.flag("rounds", 1); round > 0; round-- {
+		run(b)
+	}
 }
