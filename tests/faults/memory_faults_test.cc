@@ -38,7 +38,13 @@ struct Large {
   std::array<char, 50'000> filling;
 };
 
-using Registry = FinalizationRegistry<Member<Item>>;
+// As many of a pointer's owners as there are held values.
+struct Held {
+  Member<Item> item;
+  std::shared_ptr<int> count;
+};
+
+using Registry = FinalizationRegistry<Held>;
 using Cache = WeakCache<std::uint64_t, Item>;
 
 // Half of the items die; each is seen by one view of every kind, and registered.
@@ -100,7 +106,7 @@ class Life {
     Must([&] { cache_ = Make<Cache>(); });
     Must([&] { vector_ = Make<Vector<Member<Item>>>(); });
     Must([&] {
-      registry_ = Make<Registry>([this](Member<Item> held) { delivered_[held->counted.id()]++; });
+      registry_ = Make<Registry>([this](Held held) { delivered_[held.item->counted.id()]++; });
     });
     Must([&] { large_ = Make<Large>(census_); });
     Must([&] { MakeArray<char>(3'000'000); });
@@ -131,7 +137,7 @@ class Life {
   void MakeRegistrations() {
     for (std::uint64_t i = 0; i < kItems; i++) {
       MustBeOk([&] {
-        return registry_->Register(items_[i], Member<Item>(Make<Item>(i, census_)),
+        return registry_->Register(items_[i], Held{Make<Item>(i, census_), held_},
                                    items_[i / 8 * 8 + i % 2]);
       });
     }
@@ -188,8 +194,9 @@ class Life {
 
   // What is queued for a mutator that leaves is run by the next.
   void Reattach() {
-    MustBeOk(
-        [&] { return registry_->Register(Make<Item>(1, census_), Member<Item>(items_[0].get())); });
+    MustBeOk([&] {
+      return registry_->Register(Make<Item>(1, census_), Held{items_[0].get(), held_});
+    });
     Must([&] { mutator_->EndTurn(StackState::kNoPointers); });
     Must([&] { heap_->Collect(StackState::kNoPointers); });
     const int before = delivered_[0];
@@ -208,6 +215,7 @@ class Life {
     EXPECT_EQ(stats.records_cancelled, cancelled_);
     EXPECT_EQ(stats.records_delivered + stats.records_cancelled + stats.records_dropped,
               stats.records_registered);
+    EXPECT_EQ(held_.use_count(), 1);
   }
 
   Faults& faults_;
@@ -215,6 +223,7 @@ class Life {
   int refused_ = 0;
   std::uint64_t cancelled_ = 0;
   std::vector<int> delivered_;
+  std::shared_ptr<int> held_ = std::make_shared<int>(0);
 
   std::optional<Heap> heap_;
   std::optional<Mutator> mutator_;
