@@ -14,6 +14,11 @@ namespace elegy {
 template <class T>
 class Persistent;
 
+namespace internal {
+template <class A>
+struct PlainInitialiser;
+}  // namespace internal
+
 // A slot inside a managed object: refers to another managed object of the same heap and keeps it
 // alive. As a local variable or a parameter it is a plain pointer, found by the stack scan.
 //
@@ -55,6 +60,11 @@ class Member {
   T& operator*() const { return *get(); }
 
  private:
+  template <class A>
+  friend struct internal::PlainInitialiser;
+
+  Member(internal::UnrecordedSlot unrecorded, T* target) : slot_(unrecorded, target) {}
+
   internal::Slot<T> slot_;
 };
 
@@ -102,6 +112,11 @@ class AtomicMember {
   }
 
  private:
+  template <class A>
+  friend struct internal::PlainInitialiser;
+
+  AtomicMember(internal::UnrecordedSlot unrecorded, T* target) : slot_(unrecorded, target) {}
+
   internal::Slot<T> slot_;
 };
 

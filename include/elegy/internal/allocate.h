@@ -100,6 +100,30 @@ constexpr bool InitialisesPlainly() {
   }
 }
 
+// Stands for an initialiser of a slot or scalar of a plainly initialised object, none of whose
+// slots is recorded: what is built plainly is traced field by field and cannot forget one.
+template <class A>
+struct PlainInitialiser {
+  template <class F>
+  operator F() const {
+    if constexpr (kIsSlot<F>) {
+      return F(UnrecordedSlot(), Pointer());
+    } else {
+      return static_cast<F>(value);
+    }
+  }
+
+  auto Pointer() const {
+    if constexpr (kIsSlot<A>) {
+      return value.get();
+    } else {
+      return value;
+    }
+  }
+
+  const A& value;
+};
+
 // Records the slots constructed in one of a type's first objects and, once it is built, holds them
 // against what its Trace visits: a forgotten slot is fatal, with a message.
 class SlotCheck {
@@ -126,7 +150,10 @@ class SlotCheck {
 // Braces for aggregates, parentheses for all others.
 template <class T, class... A>
 [[gnu::always_inline]] inline T* InitialiseAt(void* cell, A&&... args) {
-  if constexpr (std::is_aggregate_v<T>) {
+  if constexpr (std::is_aggregate_v<T> && sizeof...(A) > 0 && InitialisesPlainly<T, A...>()) {
+    static_assert(requires { T{std::declval<A>()...}; });
+    return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
+  } else if constexpr (std::is_aggregate_v<T>) {
     return ::new (cell) T{std::forward<A>(args)...};
   } else {
     return ::new (cell) T(std::forward<A>(args)...);

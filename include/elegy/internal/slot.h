@@ -27,6 +27,8 @@ void WriteBarrier(const void* slot, const void* old_value, const void* new_value
 // Out of line: notes a slot that was constructed inside an object whose Trace is being checked.
 void RecordSlot(const void* slot);
 
+struct UnrecordedSlot {};
+
 template <class T>
 class Slot {
  public:
@@ -36,6 +38,8 @@ class Slot {
     if (SlotsAreRecorded()) [[unlikely]]
       RecordSlot(this);
   }
+  // Of an object that is not checked for forgotten slots.
+  Slot(UnrecordedSlot, T* value) : pointer_(value) {}
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
