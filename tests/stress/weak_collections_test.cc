@@ -257,7 +257,11 @@ TEST_F(WeakCollectionsTest, CacheMakesOneObjectForAKey) {
           ASSERT_EQ(get()->counted.id(), key + 1);
           continue;
         }
-        const std::lock_guard lock(life.mutex);
+        std::unique_lock lock(life.mutex, std::defer_lock);
+        {
+          const BlockingRegion region(mutator);  // who has the lock may be held by the verifier
+          lock.lock();
+        }
         Item* const object = get();
         ASSERT_EQ(object->counted.id(), key + 1);
         if (life.alive) {
