@@ -88,7 +88,6 @@ struct HeapState : HeapCore {
 
   Worklist worklist;
   MarkingState* marking = nullptr;  // the collector's; set before there are mutators
-  RootTable* const roots;
   Accounting accounting;
   CollectionRequest request;
 
@@ -132,6 +131,9 @@ struct HeapState : HeapCore {
   AtomicMax stall_max;
   AtomicMax cycle_delay_max;
   Counter cells_cleared;
+
+  // Last: where another member finds no memory, there is no table yet that would have to be freed.
+  RootTable* const roots;
 };
 
 inline HeapState& StateOf(MutatorCore& mutator) { return static_cast<HeapState&>(*mutator.heap); }
