@@ -273,6 +273,9 @@ void HeapImpl::Sweep(CycleReport& report) {
   const SweepResult swept = SweepAll(state_, epoch);
   report.live_bytes = swept.live_bytes;
   report.reusable_bytes = swept.reusable_bytes;
+  const std::uint64_t born = state_.accounting.allocated.Get() - allocated_at_start_;
+  state_.old_live_bytes.Subtract(state_.old_live_bytes.Get());
+  state_.old_live_bytes.Add(swept.live_bytes - std::min(swept.live_bytes, born));
   live_bytes_.Subtract(before);
   live_bytes_.Add(report.live_bytes);
   const std::uint64_t had = before + allocated_at_flip_ - allocated_at_last_flip_;

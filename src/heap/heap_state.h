@@ -107,6 +107,9 @@ struct HeapState : HeapCore {
   std::atomic<std::uint32_t> unswept{0};
   // Of the sweep that runs, or of the last.
   Counter swept_live_bytes, swept_reusable_bytes;
+  // What the last cycle found alive of what had been allocated before it began: the rest it has not
+  // judged, for that was born black.
+  Counter old_live_bytes;
 
   // Registries. The first list holds all of them; the second those with records for any mutator.
   Mutex registries_mutex;

@@ -130,7 +130,7 @@ bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles) {
   const std::size_t limit = state.options.max_heap_bytes;
   if (bytes > limit || cycles >= kMostCyclesInCompetition) return true;
   if (cycles < kMostCyclesForRoom) return false;
-  return bytes > limit / 2 || state.swept_live_bytes.Get() + bytes > limit / 4 * 3;
+  return bytes > limit / 2 || state.old_live_bytes.Get() + bytes > limit / 4 * 3;
 }
 
 // At max_heap_bytes: waits for a full cycle.
