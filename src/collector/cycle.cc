@@ -107,6 +107,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   report.cycle = number;
   const std::uint64_t begin = platform::NowNs();
   allocated_at_start_ = state_.accounting.allocated.Get();
+  external_at_start_ = state_.accounting.external_told.Get();
   report.allocated_before = allocated_at_start_ - allocated_at_end_;
   Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
 
@@ -292,9 +293,13 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const std::size_t limit = state_.options.max_heap_bytes;
   const std::uint64_t external = state_.accounting.External();
   const std::uint64_t pending = std::min(external, state_.accounting.pending_external.Get());
+  // What a flood has told of since the cycle began is not known to live: counted as alive, it would
+  // raise the goal, let more of the flood in, and so on.
+  const std::uint64_t born = state_.accounting.external_told.Get() - external_at_start_;
+  const std::uint64_t spent = std::min(external, pending + born);
   const Pacer::Plan plan =
-      pacer_.After({.live = report.live_bytes + external - pending,
-                    .pending = pending,
+      pacer_.After({.live = report.live_bytes + external - spent,
+                    .pending = spent,
                     .during_marking = allocated_at_flip_ - allocated_at_start_,
                     .since_flip = allocated - allocated_at_flip_,
                     .within_limit = (limit > taken ? limit - taken : 0) + report.reusable_bytes});

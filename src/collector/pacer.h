@@ -27,7 +27,8 @@ class Pacer {
 
   struct Outcome {
     std::uint64_t live;            // found alive, with the external bytes that it keeps
-    std::uint64_t pending;         // external bytes of the dead, until their callbacks have run
+    std::uint64_t pending;         // external bytes of the dead, until their callbacks have run,
+                                   // and of what has not been judged
     std::uint64_t during_marking;  // allocated while the cycle marked
     std::uint64_t since_flip;      // allocated since, not counted in live
     std::uint64_t within_limit;    // can be allocated until max_heap_bytes, as fragmented as it is

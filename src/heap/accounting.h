@@ -58,6 +58,8 @@ class Accounting {
   }
 
   Counter allocated;
+  // All external bytes that the heap has ever been told of.
+  Counter external_told;
   // External bytes of targets that have died and whose callbacks are still to run.
   Counter pending_external;
 

@@ -68,6 +68,7 @@ struct HeapState : HeapCore {
   // Native memory kept by objects; may ask for a cycle.
   void AdjustExternal(std::int64_t delta) {
     accounting.AdjustExternal(delta);
+    if (delta > 0) accounting.external_told.Add(static_cast<std::uint64_t>(delta));
     if (accounting.Spend(delta) <= 0) request.AskIfIdle();
   }
 
