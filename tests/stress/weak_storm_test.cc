@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -168,6 +169,7 @@ class WeakStormTest : public StressTest {
 
 TEST_F(WeakStormTest, OneInstantForAllViewsOfAllThreads) {
   constexpr std::size_t kCouples = 100;
+  constexpr int kReads = 3000;
   std::atomic<std::uint64_t> pairs_seen_dead{0};
   for (std::size_t round = 0; round < Scaled(24); round++) {
     MakeCouples(kCouples);
@@ -175,7 +177,14 @@ TEST_F(WeakStormTest, OneInstantForAllViewsOfAllThreads) {
     RunThreads(4, [&](int thread) {
       Random random(round * 4 + static_cast<std::uint64_t>(thread));
       Mutator mutator(heap());
-      for (int i = 0; i < 3000 && cycles.GoOn(SIZE_MAX, random) && !HasFatalFailure(); i++) {
+      for (int i = 0; i < kReads || pairs_seen_dead == 0; i++) {
+        if (!cycles.GoOn(SIZE_MAX, random) || HasFatalFailure()) return;
+        if (i >= kReads) {
+          // All may be read in every cycle, and so live on: from now on more seldom.
+          mutator.EndTurn(StackState::kNoPointers);
+          const BlockingRegion region(mutator);
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
         const std::size_t index = random.Below(kCouples);
         if (random.OneIn(32)) (*strong_)[index].store(nullptr);
         Couple& couple = couples_[index];
