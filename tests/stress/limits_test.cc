@@ -76,7 +76,7 @@ class LimitsTest : public StressTest {};
 
 TEST_F(LimitsTest, StacksOfManyMebibytesAreScannedToTheirBase) {
   constexpr std::size_t kMebibyte = std::size_t{1} << 20;
-  for (const std::size_t mebibytes : {1, 24, 120}) {
+  for (const std::size_t mebibytes : {4, 24, 120}) {
     OwnStack(mebibytes * kMebibyte).Run([&] {
       const Mutator mutator(heap());
       Node* const outermost = Make<Node>(Make<Node>(nullptr, 1), 3);
@@ -90,7 +90,7 @@ TEST_F(LimitsTest, StacksOfManyMebibytesAreScannedToTheirBase) {
 }
 
 TEST_F(LimitsTest, ABlockedStackOfTheProgramsOwnIsScanned) {
-  OwnStack(std::size_t{256} << 10).Run([this] {
+  OwnStack(std::size_t{4} << 20).Run([this] {
     Mutator mutator(heap());
     Node* const mine = Make<Node>(nullptr, 4);
     {
