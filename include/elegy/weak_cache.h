@@ -44,7 +44,8 @@ struct WeakCacheOptions {
 template <class Key, class T>
 class WeakCache {
  public:
-  explicit WeakCache(WeakCacheOptions<T> options = {}) : table_(std::move(options)) {
+  WeakCache() : WeakCache(WeakCacheOptions<T>()) {}
+  explicit WeakCache(WeakCacheOptions<T> options) : table_(std::move(options)) {
     internal::CheckMadeAlone(this, "WeakCache");
   }
   WeakCache(const WeakCache&) = delete;
