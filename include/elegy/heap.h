@@ -92,8 +92,9 @@ class Heap {
 
   // Before fork(): ends the collector's threads, which the child would not have, once a running
   // cycle is over. FailedPrecondition, and nothing has changed, unless every mutator but the
-  // caller's is inside a BlockingRegion, where it is held until AfterFork. Until then no thread may
-  // use this heap or handles to its objects; a child without AfterFork may only exec or _exit.
+  // caller's is inside a BlockingRegion, where it is held until AfterFork, and no thread waits for
+  // a collection, nor in WeakCache::GetOrMake. Until AfterFork no thread may use this heap or
+  // handles to its objects; a child without it may only exec or _exit.
   absl::Status PrepareFork();
 
   // After fork(), by the same thread, in the parent and in the child: starts the collector's

@@ -18,27 +18,20 @@ class CollectionRequest {
   // Asks for a cycle that begins after this call; returns its number.
   std::uint64_t Ask() {
     MutexLock lock(mutex_);
-    wanted_ = std::max(wanted_, started_ + 1);
-    wake_.NotifyOne();
-    return started_ + 1;
+    return AskLocked();
   }
 
   // Asks for a cycle unless one is running or asked for: what a spent budget does.
   void AskIfIdle() {
     if (busy_.exchange(true, std::memory_order_relaxed)) return;  // only spares the lock
     MutexLock lock(mutex_);
-    if (started_ != finished_) return;
-    wanted_ = std::max(wanted_, started_ + 1);
-    wake_.NotifyOne();
+    if (started_ == finished_) AskLocked();
   }
 
   // The number of the cycle that is running; asks for one if none is.
   std::uint64_t AskUnlessRunning() {
     MutexLock lock(mutex_);
-    if (started_ != finished_) return started_;
-    wanted_ = std::max(wanted_, started_ + 1);
-    wake_.NotifyOne();
-    return started_ + 1;
+    return started_ == finished_ ? AskLocked() : started_;
   }
 
   // Returns once that cycle has finished.
@@ -48,17 +41,19 @@ class CollectionRequest {
     while (finished_ < cycle) done_.Wait(mutex_);
     waiting_--;
   }
-  // Whether some thread is in WaitFor.
-  bool HasWaiting() {
-    MutexLock lock(mutex_);
-    return waiting_ > 0;
-  }
   // Or after so long.
   void WaitFor(std::uint64_t cycle, std::chrono::milliseconds longest) {
     const auto end = std::chrono::steady_clock::now() + longest;
     MutexLock lock(mutex_);
+    waiting_++;
     while (finished_ < cycle && done_.WaitUntil(mutex_, end)) {
     }
+    waiting_--;
+  }
+  // Whether some thread is in a WaitFor.
+  bool HasWaiting() {
+    MutexLock lock(mutex_);
+    return waiting_ > 0;
   }
 
   // The newest cycle that has begun; 0: none.
@@ -93,6 +88,12 @@ class CollectionRequest {
   }
 
  private:
+  std::uint64_t AskLocked() ELEGY_REQUIRES(mutex_) {
+    wanted_ = std::max(wanted_, started_ + 1);
+    wake_.NotifyOne();
+    return started_ + 1;
+  }
+
   Mutex mutex_;
   Condition wake_;
   Condition done_;

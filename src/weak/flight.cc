@@ -23,6 +23,7 @@ namespace {
 struct Airport {
   Mutex mutex;
   Condition landed;
+  int waiting ELEGY_GUARDED_BY(mutex) = 0;
 };
 Airport& TheAirport() {
   static Airport& airport = *new Airport;
@@ -49,7 +50,9 @@ bool Flight::Await() {
     }
     if (waited) {
       t_traveller.waits_for = this;
+      airport.waiting++;
       while (!over_) airport.landed.Wait(airport.mutex);
+      airport.waiting--;
       t_traveller.waits_for = nullptr;
     }
   }
@@ -64,6 +67,12 @@ void Flight::Land() {
     over_ = true;
   }
   airport.landed.NotifyAll();
+}
+
+bool Flight::SomeAreAwaited() {
+  Airport& airport = TheAirport();
+  MutexLock lock(airport.mutex);
+  return airport.waiting > 0;
 }
 
 }  // namespace elegy::internal

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -56,6 +57,46 @@ class PrepareForkTest : public HeapTest {
     EXPECT_GT(heap().Stats().cycles, cycles + 1);
   }
 };
+
+// Both are inside a BlockingRegion once the second waits, which nobody can see: refused before,
+// too.
+TEST_F(PrepareForkTest, WhoWaitsForACachesObjectCannotBeCopied) {
+  using Cache = WeakCache<int, Node>;
+  const Persistent<Cache> cache(Make<Cache>());
+  std::atomic<bool> making{false};
+  std::atomic<bool> may_make{false};
+  std::thread maker([&] {
+    Mutator mutator(heap());
+    cache->GetOrMake(1, [&](int) -> Node* {
+      const BlockingRegion region(mutator);
+      making = true;
+      while (!may_make) std::this_thread::yield();
+      return nullptr;
+    });
+  });
+  while (!making) mutator().Safepoint();
+  std::atomic<bool> asking{false};
+  std::thread waiter([&] {
+    Mutator mutator(heap());
+    asking = true;
+    cache->GetOrMake(1, [](int) { return Make<Node>(); });
+  });
+  while (!asking) mutator().Safepoint();
+  for (int i = 0; i < 100; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const absl::Status status = heap().PrepareFork();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    if (status.ok()) heap().AfterFork();
+  }
+  may_make = true;
+  {
+    const BlockingRegion region(mutator());
+    maker.join();
+    waiter.join();
+  }
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  heap().AfterFork();
+}
 
 // Children that go on.
 class HeapForkTest : public PrepareForkTest {
