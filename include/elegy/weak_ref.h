@@ -3,9 +3,7 @@
 #ifndef ELEGY_WEAK_REF_H_
 #define ELEGY_WEAK_REF_H_
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 
 #include "elegy/internal/weak_cell.h"
 #include "elegy/visitor.h"
@@ -30,8 +28,7 @@ class WeakRef {
     internal::MutatorCore& mutator = internal::CurrentMutator();
     internal::CheckOwnHeap(mutator, target);
     internal::NoteWeakWrite(mutator, cell_);
-    internal::KeepForTurn(mutator, internal::AddressOf(target), internal::Kept::kPerhaps);
-    Stamp(mutator);
+    stamp_.Keep(mutator, internal::AddressOf(target));
   }
   WeakRef(const WeakRef&) = delete;
   WeakRef& operator=(const WeakRef&) = delete;
@@ -39,17 +36,9 @@ class WeakRef {
   // The target, kept alive until this mutator's turn ends, or null once it has died.
   T* Deref() const {
     internal::MutatorCore& mutator = internal::CurrentMutator();
-    void* const target = cell_.Read(mutator);
-    if (target == nullptr) return nullptr;
-    const std::uint64_t stamp = stamp_.load(std::memory_order_relaxed);  // as Stamp
-    if (stamp != mutator.turn_stamp) {
-      // Another mutator's stamp may have taken the place of this one's.
-      const bool mine_or_none = stamp == 0 || internal::IsOfSameMutator(stamp, mutator.turn_stamp);
-      internal::KeepForTurn(mutator, target,
-                            mine_or_none ? internal::Kept::kNotYet : internal::Kept::kPerhaps);
-      Stamp(mutator);
-    }
-    return static_cast<T*>(target);
+    void* const target = cell_.Target();
+    if (target == nullptr || stamp_.KeepInline(mutator, target)) return static_cast<T*>(target);
+    return static_cast<T*>(internal::DerefSlowly(mutator, cell_, stamp_));
   }
 
   // Whether Deref would return null. Keeps nothing alive.
@@ -61,14 +50,8 @@ class WeakRef {
   void Trace(Visitor& visitor) const { internal::VisitorAccess::Weak(visitor, cell_); }
 
  private:
-  // Relaxed: a stamp is compared only with the reading thread's own, which it wrote itself; another
-  // mutator's stamp in its place costs a second entry in a list.
-  void Stamp(const internal::MutatorCore& mutator) const {
-    stamp_.store(mutator.turn_stamp, std::memory_order_relaxed);
-  }
-
   internal::WeakCell cell_;
-  mutable std::atomic<std::uint64_t> stamp_{0};
+  mutable internal::TurnStamp stamp_;
 };
 
 // A weak cell as a field of a managed object, or as an element of an Array or Vector. Its target is

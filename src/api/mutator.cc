@@ -33,10 +33,8 @@ class StackStateScope {
 };
 
 void BeginTurn(internal::MutatorImpl& mutator) {
-  mutator.kept.clear();
-  mutator.kept_perhaps = 0;
-  mutator.kept_perhaps_limit = 0;
-  mutator.turn_stamp++;
+  mutator.kept.Clear();
+  mutator.turn.Next();
 }
 
 // The callbacks may free what is owed for.

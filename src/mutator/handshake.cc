@@ -98,7 +98,7 @@ void Answer(MutatorImpl& mutator, Handshake kind) {
     case Handshake::kScanStack:
       BlackenRuns(mutator);
       NeedsMemory([&] { ScanRoots(mutator); });
-      mutator.scanned = true;
+      mutator.SetScanned(true);
       return;
     case Handshake::kRound:
       mutator.PublishBuffer();
@@ -106,7 +106,7 @@ void Answer(MutatorImpl& mutator, Handshake kind) {
       return;
     case Handshake::kQuiesce:
       mutator.buffer.reset();
-      mutator.scanned = false;
+      mutator.SetScanned(false);
       mutator.dirty = false;
       BeginEpoch(mutator, mutator.epoch + 1);
       return;
@@ -276,7 +276,7 @@ void AdoptNewestState(HeapState& state, MutatorImpl& mutator) {
   const bool marking = state.newest == Handshake::kBarrierOn ||
                        state.newest == Handshake::kScanStack || state.newest == Handshake::kRound;
   mutator.allocated_which = marking ? 1 - state.MarkWhich() : state.MarkWhich();
-  mutator.scanned = state.newest == Handshake::kScanStack || state.newest == Handshake::kRound;
+  mutator.SetScanned(state.newest == Handshake::kScanStack || state.newest == Handshake::kRound);
   mutator.black = mutator.scanned;
 }
 

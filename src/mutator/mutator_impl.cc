@@ -27,7 +27,6 @@ std::uint64_t NextId() {
 
 MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()) {
   heap = &heap_state;
-  turn_stamp = id << kTurnBits;
   static thread_local const void* const stack_base = platform::StackBase();
   stack.base = stack_base;
   stack.lost_frames.reserve(kMostLostFrames);
@@ -41,7 +40,7 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
 // Blocked while it waits for the lock, so that whoever holds it need not wait for this thread.
 void MutatorImpl::Detach() {
   ELEGY_CHECK(constructing == nullptr && blocking_depth == 0);
-  kept.clear();
+  kept.Clear();
   stack_state = StackState::kNoPointers;
   EnterBlocked(*this, __builtin_frame_address(0));
   ELEGY_CHAOS_POINT("blocked to detach");

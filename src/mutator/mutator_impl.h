@@ -76,14 +76,13 @@ class MutatorImpl : public MutatorCore {
   bool owes_wait = false;
 
   // Marking.
+  void SetScanned(bool value) {
+    scanned = value;
+    value ? turn.ForbidInline() : turn.AllowInline();
+  }
   bool scanned = false;
   bool dirty = false;  // has shaded or marked since its last answer to a round
   std::unique_ptr<Segment> buffer;
-
-  // Turns.
-  std::vector<void*> kept;
-  std::size_t kept_perhaps = 0;        // entries that may be there twice, since it was deduplicated
-  std::size_t kept_perhaps_limit = 0;  // deduplicate when there are so many
 
   // What the held values of callbacks that are running refer to, innermost last.
   std::vector<void*> callback_roots;

@@ -1,7 +1,5 @@
 #include "src/mutator/weak_access.h"
 
-#include <algorithm>
-
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
 #include "src/base/check.h"
@@ -10,10 +8,6 @@
 namespace elegy::internal {
 
 namespace {
-
-// The kept-alive list is deduplicated when so many of its entries may be there twice, or as many as
-// it had when it last was.
-constexpr std::size_t kLeastPerhaps = 1024;
 
 // Acquire: pairs with the release in Shutdown; the set is read as it was completed.
 const absl::flat_hash_set<const void*>* Condemned(const HeapState& state) {
@@ -73,20 +67,6 @@ void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
   MutexLock lock(mutator.state.noted_mutex);
   std::vector<TracedTable*>& tables = mutator.state.noted_tables;
   if (tables.empty() || tables.back() != &table) tables.push_back(&table);
-}
-
-void KeepForTurn(MutatorCore& core, void* target, Kept kept) {
-  CheckOwnHeap(core, target);
-  auto& mutator = static_cast<MutatorImpl&>(core);
-  ELEGY_CHAOS_POINT("read, not kept");
-  std::vector<void*>& list = mutator.kept;
-  list.push_back(target);
-  if (kept == Kept::kNotYet) return;
-  if (++mutator.kept_perhaps < std::max(mutator.kept_perhaps_limit, kLeastPerhaps)) return;
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-  mutator.kept_perhaps = 0;
-  mutator.kept_perhaps_limit = list.size();
 }
 
 }  // namespace elegy::internal

@@ -123,14 +123,6 @@ TEST_P(WeakReadBeforeFlipTest, DerefBringsTheTargetBack) {
   ExpectBroughtBack(stepper);
 }
 
-TEST_P(WeakReadBeforeFlipTest, DerefBringsTheTargetBackThoughItsTurnEndsBeforeTheFlip) {
-  CycleStepper stepper(heap());
-  stepper.AdvanceTo(GetParam());
-  EXPECT_EQ(Length(ref->Deref()), kChain);
-  mutator().EndTurn();
-  ExpectBroughtBack(stepper);
-}
-
 TEST_P(WeakReadBeforeFlipTest, WeakMemberBringsTheTargetBack) {
   CycleStepper stepper(heap());
   stepper.AdvanceTo(GetParam());
@@ -176,6 +168,20 @@ INSTANTIATE_TEST_SUITE_P(Steps, WeakReadBeforeFlipTest,
                          Values(CycleStep::kBarrierOn, CycleStep::kStacksScanned,
                                 CycleStep::kMarked),
                          StepName);
+
+// Before, a Deref puts the target on the list that the scan takes up, and nothing more.
+class WeakReadAfterScanTest : public WeakStepTest {};
+
+TEST_P(WeakReadAfterScanTest, DerefBringsTheTargetBackThoughItsTurnEndsBeforeTheFlip) {
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(GetParam());
+  EXPECT_EQ(Length(ref->Deref()), kChain);
+  mutator().EndTurn();
+  ExpectBroughtBack(stepper);
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, WeakReadAfterScanTest,
+                         Values(CycleStep::kStacksScanned, CycleStep::kMarked), StepName);
 
 class WeakReadAfterFlipTest : public WeakStepTest {};
 

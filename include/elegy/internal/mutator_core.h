@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "elegy/internal/kept_alive.h"
 #include "elegy/internal/layout.h"
 #include "elegy/internal/type_info.h"
 
@@ -90,20 +91,12 @@ struct MutatorCore {
   std::atomic<std::uint32_t> control{0};
   ConstructionNode* constructing = nullptr;
   HeapCore* heap = nullptr;
-  // The number of the current turn, unique among all mutators and turns of the process: what a
-  // WeakRef is stamped with once its target is on this mutator's kept-alive list. Mutators are
-  // numbered from 1, above kTurnBits.
-  std::uint64_t turn_stamp = 0;
+  TurnNumber turn;
+  KeptList kept;
 
   // Relaxed: only whether to take the slow path, which synchronises by itself.
   bool HasRequest() const { return control.load(std::memory_order_relaxed) != 0; }
 };
-
-inline constexpr int kTurnBits = 40;
-
-inline bool IsOfSameMutator(std::uint64_t stamp, std::uint64_t other) {
-  return stamp >> kTurnBits == other >> kTurnBits;
-}
 
 // The attached thread's state, or null.
 inline constinit thread_local MutatorCore* t_mutator = nullptr;
@@ -120,6 +113,17 @@ inline bool BarrierMayBeOn() { return g_heaps_marking.load(std::memory_order_rel
 
 // Relaxed: a thread that records has written the count itself.
 inline bool SlotsAreRecorded() { return g_slot_recorders.load(std::memory_order_relaxed) != 0; }
+
+// One comparison for all cases but that of a second read in a turn.
+inline bool TurnStamp::KeepInline(MutatorCore& mutator, void* target) {
+  const std::uint64_t turn = mutator.turn.inline_value();
+  const std::uint64_t age_less_1 = turn - 1 - Load();
+  if (age_less_1 >= (std::uint64_t{1} << TurnNumber::kTurnBits) - 1) return ~age_less_1 == 0;
+  if (!mutator.kept.TryAppend(target)) [[unlikely]]
+    return false;
+  Store(turn);
+  return true;
+}
 
 [[noreturn]] void FailNotAttached();
 

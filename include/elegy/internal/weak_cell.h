@@ -82,12 +82,6 @@ void CheckOwnHeap(const MutatorCore& mutator, const void* object);
 void NoteWeakWrite(MutatorCore& mutator, WeakCell& cell);
 void NoteWeakWrite(MutatorCore& mutator, TracedTable& table);
 
-// Whether a target that is to be kept for the turn may be on the mutator's list already.
-enum class Kept : bool { kNotYet, kPerhaps };
-
-// Puts the target on the mutator's kept-alive list.
-void KeepForTurn(MutatorCore& mutator, void* target, Kept kept);
-
 }  // namespace elegy::internal
 
 #endif  // ELEGY_INTERNAL_WEAK_CELL_H_
