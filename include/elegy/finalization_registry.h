@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <type_traits>
@@ -78,13 +79,19 @@ class TypedRegistryCore final : public RegistryCore {
       : RegistryCore(kValueOps<Held>, std::move(options)), cleanup_(std::move(cleanup)) {}
 
  private:
-  void Invoke(void* held) override {
+  void InvokeAndUnlock(void* held) override ELEGY_RELEASE(mutex_) {
     std::optional<Held> value;
-    {
-      MutexLock lock(mutex_);
-      value.emplace(std::move(*static_cast<Held*>(held)));
-    }
+    MoveOutAndUnlock(*static_cast<Held*>(held), value);
     cleanup_(*std::move(value));
+  }
+  // What is left in the storage is destroyed without the lock, for its destructor may do anything.
+  void MoveOutAndUnlock(Held& held, std::optional<Held>& value) ELEGY_NO_LOCK_ANALYSIS {
+    struct Destroy {
+      Held& held;
+      ~Destroy() { std::destroy_at(&held); }
+    } destroy{held};
+    const std::lock_guard<Mutex> unlock(mutex_, std::adopt_lock);
+    value.emplace(std::move(held));
   }
   void ReleaseCallback() override { cleanup_ = nullptr; }
 

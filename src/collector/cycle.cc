@@ -142,7 +142,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   sweeping_times_.Add(report.sweeping_ns);
   PlanNext(report);
   report.longest_delay_ns = state_.cycle_delay_max.Take();
-  if (logs_) LogCycle(state_, report);
+  if (state_.logs) LogCycle(state_, report);
   cycles_.Add(1);
   gate_.Pass(CycleStep::kSwept);
   gate_.Reset();

@@ -57,9 +57,9 @@ HeapImpl::HeapImpl(const HeapOptions& options)
     : state_(Complete(options), ReserveFor(Complete(options))),
       markers_(state_, marking_, state_.options.marker_threads),
       pacer_(state_.options.initial_heap_bytes, state_.options.growth_factor,
-             state_.options.max_heap_bytes),
-      logs_(LogIsOn()) {
+             state_.options.max_heap_bytes) {
   state_.marking = &marking_;
+  state_.logs = LogIsOn();
   const Pacer::Plan plan = pacer_.First();
   state_.accounting.SetBudget(plan.budget, plan.reserve);
   EnterInDirectory(state_);
@@ -155,9 +155,16 @@ HeapStats HeapImpl::Stats() {
   stats.external_bytes = state_.accounting.External();
   stats.heap_bytes = state_.accounting.Taken();
   stats.cells_cleared = state_.cells_cleared.Get();
-  stats.records_registered = state_.records.registered.Get();
+  {
+    MutexLock lock(state_.registries_mutex);
+    stats.records_registered = state_.records.registered.Get();
+    stats.records_delivered = state_.records.delivered.Get();
+    for (const std::shared_ptr<RegistryCore>& core : state_.registries) {
+      stats.records_registered += core->registered();
+      stats.records_delivered += core->delivered();
+    }
+  }
   stats.records_queued = state_.records.queued.Get();
-  stats.records_delivered = state_.records.delivered.Get();
   stats.records_cancelled = state_.records.cancelled.Get();
   stats.records_dropped = state_.records.dropped.Get();
   for (std::size_t i = 0; i < stats.handshakes.size(); i++) {

@@ -111,7 +111,6 @@ class HeapImpl {
   MarkerPool markers_;
   Pacer pacer_;
   StepGate gate_;
-  const bool logs_;
 
   // Shutdown(kDeliverAll): the next cycle is to condemn all registered targets.
   std::atomic<bool> condemn_requested_{false};

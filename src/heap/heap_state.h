@@ -43,6 +43,7 @@ enum class Handshake : std::uint32_t {
   kHold = 5,  // stand still until released: for the verifier and for snapshots
 };
 
+// Those registered and delivered: only of registries that have died (RegistryCore::registered).
 struct RecordCounters {
   Counter registered, queued, delivered, cancelled, dropped;
 };
@@ -91,6 +92,7 @@ struct HeapState : HeapCore {
   MarkingState* marking = nullptr;  // the collector's; set before there are mutators
   Accounting accounting;
   CollectionRequest request;
+  bool logs = false;  // ELEGY_LOG=gc; set before there are mutators
 
   // Mutators and handshakes (src/mutator/handshake.h).
   Mutex mutators_mutex;

@@ -76,6 +76,8 @@ std::size_t QueueRecords(HeapState& heap) {
     std::erase_if(heap.registries, [&](const std::shared_ptr<RegistryCore>& core) {
       if (heap.IsMarked(core->self())) return false;
       core->Orphan();
+      heap.records.registered.Add(core->registered());
+      heap.records.delivered.Add(core->delivered());
       return true;
     });
     registries = heap.registries;

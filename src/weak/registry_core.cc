@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "elegy/internal/weak_cell.h"
@@ -10,24 +11,32 @@
 #include "src/mutator/allocation.h"
 #include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/weak/record_store.h"
 #include "src/weak/table_access.h"
+#include "src/weak/undelivered_log.h"
 
 namespace elegy::internal {
 
+namespace {
+
+std::size_t HeldOffset(const ValueOps& ops) { return RoundUp(sizeof(Record), ops.alignment); }
+
+std::size_t BytesOfRecord(const ValueOps& ops) {
+  return RoundUp(HeldOffset(ops) + ops.bytes, std::max(alignof(Record), ops.alignment));
+}
+
+}  // namespace
+
 RegistryCore::RegistryCore(const ValueOps& ops, RegistryOptions options)
     : ops_(ops),
-      held_offset_(RoundUp(sizeof(Record), ops.alignment)),
-      record_bytes_(RoundUp(held_offset_ + ops.bytes, std::max(alignof(Record), ops.alignment))),
+      held_offset_(HeldOffset(ops)),
       heap_(CurrentImpl().state),
       options_(std::move(options)),
       home_(CurrentImpl().id),
+      store_(std::make_unique<RecordStore>(heap_, BytesOfRecord(ops))),
       queue_(std::make_unique<BatchQueue>()) {}
 
 RegistryCore::~RegistryCore() = default;
-
-void RegistryCore::FreeBytes::operator()(std::byte* bytes) const {
-  ::operator delete (bytes, std::align_val_t{kMaxAlignment});
-}
 
 void RegistryCore::Announce(void* self) {
   self_ = self;
@@ -40,10 +49,6 @@ void RegistryCore::Announce(void* self) {
   if (shut_down) DropAll();
 }
 
-Record& RegistryCore::RecordAt(std::size_t chunk, std::size_t i) {
-  return *reinterpret_cast<Record*>(chunks_[chunk].get() + i * record_bytes_);
-}
-
 void* RegistryCore::HeldOf(Record& record) const {
   return reinterpret_cast<std::byte*>(&record) + held_offset_;
 }
@@ -52,39 +57,24 @@ bool RegistryCore::Names(RecordName name) const {
   return name.record != nullptr && name.record->generation == name.generation;
 }
 
-void RegistryCore::AddChunk() {
-  const std::size_t bytes = kChunkRecords * record_bytes_;
-  if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
-  try {
-    chunks_.reserve(chunks_.size() + 1);
-    chunks_.emplace_back(
-        static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kMaxAlignment})));
-  } catch (...) {
-    heap_.accounting.Give(bytes);
-    throw;
-  }
-  for (std::size_t i = kChunkRecords; i > 0; i--) {
-    auto* const record = ::new (&RecordAt(chunks_.size() - 1, i - 1)) Record;
-    record->next_free = std::exchange(free_, record);
-  }
-}
-
 RecordName RegistryCore::AddLocked(void* target, void* token, void* held,
                                    const RegisterOptions& options) {
-  if (free_ == nullptr) AddChunk();
-  Record& record = *free_;
-  if (token != nullptr) by_token_[token].push_back(&record);
-  record.token = token;
+  Record& record = store_->Next();
+  if (token != nullptr || options.external_bytes != 0) {
+    record.extra = store_->NewExtra(token, options.external_bytes);
+  }
   try {
+    if (token != nullptr) by_token_[token].push_back(&record);
     ops_.move(HeldOf(record), held);
   } catch (...) {
     ForgetToken(record);
+    store_->FreeExtra(record);
     throw;
   }
-  free_ = record.next_free;
+  store_->Take(record);
   record.target = target;
-  record.external_bytes = options.external_bytes;
-  record.location = options.location;
+  record.file = options.location.file;
+  record.line = options.location.line;
   record.state = Record::State::kLive;
   ShadeAdded(ops_, HeldOf(record));
   return {&record, record.generation};
@@ -104,7 +94,7 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
       MutexLock lock(mutex_);
       if (closed_) return absl::FailedPreconditionError("elegy: Register after Heap::Shutdown");
       const RecordName name = AddLocked(target_start, token_start, held, options);
-      heap_.records.registered.Add(1);
+      Count(registered_);
       if (options.external_bytes != 0) {
         heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
         OweWaitIfFarBeyondGoal(mutator);
@@ -120,33 +110,28 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
 }
 
 void RegistryCore::ForgetToken(Record& record) {
-  if (record.token == nullptr) return;
-  const auto found = by_token_.find(record.token);
-  record.token = nullptr;
+  if (store_->TokenOf(record) == nullptr) return;
+  const auto found = by_token_.find(std::exchange(store_->ExtraOf(record)->token, nullptr));
   if (found == by_token_.end()) return;
   Records& records = found->second;
   const auto place = std::find(records.begin(), records.end(), &record);
-  *place = records.back();
-  records.pop_back();
+  if (place != records.end()) {
+    *place = records.back();
+    records.pop_back();
+  }
   if (records.empty()) by_token_.erase(found);
 }
 
-void RegistryCore::Free(Record& record) {
-  record.state = Record::State::kFree;
-  record.generation++;
-  record.target = nullptr;
-  record.next_free = std::exchange(free_, &record);
-}
-
-// Release: pairs with HasQueued.
 void RegistryCore::Unqueue(const Record& record) {
-  heap_.accounting.pending_external.Subtract(record.external_bytes);
-  queued_.fetch_sub(1, std::memory_order_release);
+  if (const std::size_t bytes = store_->ExternalBytesOf(record)) {
+    heap_.accounting.pending_external.Subtract(bytes);
+  }
+  AddQueued(~std::size_t{0});
 }
 
 void RegistryCore::GiveBackExternal(const Record& record) {
-  if (record.external_bytes == 0) return;
-  heap_.AdjustExternal(-static_cast<std::int64_t>(record.external_bytes));
+  const std::size_t bytes = store_->ExternalBytesOf(record);
+  if (bytes != 0) heap_.AdjustExternal(-static_cast<std::int64_t>(bytes));
 }
 
 // A registry that stops being a root here is, like a slot's old value, shaded.
@@ -162,6 +147,7 @@ void RegistryCore::BeginEnd(Record& record, bool cancelled) {
     ShadeSelf();
     Unqueue(record);
   }
+  store_->FreeExtra(record);
 }
 
 void RegistryCore::Bury(Record& record) {
@@ -174,7 +160,7 @@ void RegistryCore::FreeUnlessInQueue(Record& record) {
   if (record.in_queue) {
     record.state = Record::State::kDone;
   } else {
-    Free(record);
+    store_->Free(record);
   }
 }
 
@@ -191,7 +177,7 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
     records = std::move(found->second);
     by_token_.erase(found);
     for (Record* record : records) {
-      record->token = nullptr;
+      store_->ExtraOf(*record)->token = nullptr;
       BeginEnd(*record, /*cancelled=*/true);
     }
   }
@@ -203,7 +189,7 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
 bool RegistryCore::Cancel(RecordName name) {
   {
     MutexLock lock(mutex_);
-    if (closed_ || !Names(name) || !CanEnd(*name.record)) return false;
+    if (closed_ || !Names(name) || !name.record->CanEnd()) return false;
     BeginEnd(*name.record, /*cancelled=*/true);
   }
   Bury(*name.record);
@@ -212,14 +198,13 @@ bool RegistryCore::Cancel(RecordName name) {
 
 void RegistryCore::Mark(TableMarker& marker) {
   if (ops_.trace == nullptr) return;
-  for (std::size_t chunk = 0;; chunk++) {
+  RecordStore::Place place;
+  bool more = true;
+  while (more) {
     MutexLock lock(mutex_);
-    if (chunk >= chunks_.size()) return;
-    for (std::size_t i = 0; i < kChunkRecords; i++) {
-      Record& record = RecordAt(chunk, i);
-      if (!CanEnd(record) && record.state != Record::State::kRunning) continue;
-      ops_.trace(HeldOf(record), marker.visitor());
-    }
+    more = store_->ForSome(place, [&](Record& record) {
+      if (record.CanEnd()) ops_.trace(HeldOf(record), marker.visitor());
+    });
   }
 }
 
@@ -230,32 +215,31 @@ void RegistryCore::Orphan() {
 
 void RegistryCore::AppendTargets(std::vector<const void*>& targets) {
   MutexLock lock(mutex_);
-  for (std::size_t chunk = 0; chunk < chunks_.size(); chunk++) {
-    for (std::size_t i = 0; i < kChunkRecords; i++) {
-      const Record& record = RecordAt(chunk, i);
-      if (record.state == Record::State::kLive) targets.push_back(record.target);
-    }
-  }
+  RecordStore::Place place;
+  const auto append = [&](const Record& record) {
+    if (record.state == Record::State::kLive) targets.push_back(record.target);
+  };
+  while (store_->ForSome(place, append)) continue;
 }
 
-void RegistryCore::DropAll() {
+void RegistryCore::DropAll(UndeliveredLog* log) {
   // Linked, for a list of its own would need memory.
   Record* dropped = nullptr;
   {
     MutexLock lock(mutex_);
     closed_ = true;
-    for (std::size_t chunk = 0; chunk < chunks_.size(); chunk++) {
-      for (std::size_t i = 0; i < kChunkRecords; i++) {
-        Record& record = RecordAt(chunk, i);
-        if (!CanEnd(record)) continue;
-        BeginEnd(record, /*cancelled=*/false);
-        record.next_free = std::exchange(dropped, &record);
-      }
-    }
+    RecordStore::Place place;
+    const auto drop = [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
+      if (!record.CanEnd()) return;
+      if (log != nullptr) log->Add({record.file, record.line});
+      BeginEnd(record, /*cancelled=*/false);
+      record.next = std::exchange(dropped, &record);
+    };
+    while (store_->ForSome(place, drop)) continue;
   }
   while (dropped != nullptr) {
     Record& record = *dropped;
-    dropped = record.next_free;
+    dropped = record.next;
     Bury(record);
   }
 }
@@ -267,10 +251,13 @@ void RegistryCore::ShadeSelf() {
 }
 
 void RegistryCore::Close() {
-  DropAll();
+  std::optional<UndeliveredLog> log;
+  if (heap_.logs) log.emplace();
+  DropAll(log ? &*log : nullptr);
+  if (log) log->Print();
   MutexLock lock(mutex_);
-  heap_.accounting.Give(chunks_.size() * kChunkRecords * record_bytes_);
-  // Acquire: pairs with FinishRun.
+  heap_.accounting.Give(store_->bytes());
+  // Acquire: pairs with AddRunning.
   if (running_.load(std::memory_order_acquire) == 0) ReleaseCallback();
 }
 

@@ -1,7 +1,7 @@
 // A registry's deliveries: from dead targets to queued records to callbacks. The protocol is at the
 // head of elegy/internal/registry_core.h.
 
-#include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -10,6 +10,7 @@
 #include "src/base/chaos.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/weak/record_store.h"
 #include "src/weak/table_access.h"
 
 namespace elegy::internal {
@@ -33,93 +34,124 @@ void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* hel
 
 }  // namespace
 
-// Release: pairs with IsRoot.
-void RegistryCore::SetRunning(Record& record) {
-  ForgetToken(record);
-  record.generation++;
-  running_.fetch_add(1, std::memory_order_release);
-  if (record.state == Record::State::kQueued) Unqueue(record);
-  record.state = Record::State::kRunning;
-}
-
-bool RegistryCore::RunNow(RecordName name) {
-  std::size_t outer_roots;
-  {
-    MutexLock lock(mutex_);
-    if (closed_ || !Names(name) || !CanEnd(*name.record)) return false;
-    MutatorImpl& mutator = CurrentImpl();
-    CheckOwnHeap(mutator, self_);
-    // A dead registry's held values are dead too.
-    if (orphaned_ || ReadWeakTarget(mutator, self_) == nullptr) return false;
-    outer_roots = mutator.callback_roots.size();
-    AddCallbackRoots(mutator, ops_, HeldOf(*name.record));
-    SetRunning(*name.record);
+// Takes the lock once for each record: to end the one before and to take it.
+class RegistryCore::Drain {
+ public:
+  explicit Drain(RegistryCore& core) : core_(core) {}
+  Drain(const Drain&) = delete;
+  Drain& operator=(const Drain&) = delete;
+  // However the last callback has ended.
+  ~Drain() {
+    if (mutator_ == nullptr) return;
+    MutexLock lock(core_.mutex_);
+    EndLast();
+    LetGo();
   }
-  ELEGY_CHAOS_POINT("to be run now");
-  Run(*name.record, outer_roots);
-  return true;
+
+  // Runs the callback of the next queued record; false if there is none.
+  bool RunNext() ELEGY_NO_LOCK_ANALYSIS;
+  // Runs that of a record that is named; false if it cannot be.
+  bool Run(RecordName name) ELEGY_NO_LOCK_ANALYSIS;
+
+ private:
+  // Counts as running from its first callback to its end.
+  void Begin(MutatorImpl& mutator) ELEGY_REQUIRES(core_.mutex_);
+  void LetGo() ELEGY_REQUIRES(core_.mutex_);
+  Record* Take() ELEGY_REQUIRES(core_.mutex_);
+  void Call(Record& record) ELEGY_RELEASE(core_.mutex_);
+  void EndLast() ELEGY_REQUIRES(core_.mutex_);
+
+  RegistryCore& core_;
+  MutatorImpl* mutator_ = nullptr;  // while it counts
+  std::size_t outer_roots_ = 0;
+  Record* record_ = nullptr;  // whose callback has begun
+};
+
+void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
+  if (mutator_ != nullptr) return;
+  mutator_ = &mutator;
+  outer_roots_ = mutator.callback_roots.size();
+  core_.AddRunning(1);
 }
 
-Record* RegistryCore::TakeQueued() {
-  MutexLock lock(mutex_);
-  while (Record* const record = queue_->Front()) {
+void RegistryCore::Drain::LetGo() {
+  mutator_ = nullptr;
+  core_.ShadeSelf();
+  if (core_.AddRunning(~std::size_t{0}) == 0 && core_.closed_) core_.ReleaseCallback();
+}
+
+// The next queued record, now running, with what its held value refers to among the mutator's
+// callback roots; or null. Throws std::bad_alloc; then the record is queued still.
+Record* RegistryCore::Drain::Take() {
+  while (Record* const record = core_.queue_->Front()) {
     const bool runs = record->state == Record::State::kQueued;
-    if (runs) AddCallbackRoots(CurrentImpl(), ops_, HeldOf(*record));
-    queue_->Pop();
-    record->in_queue = false;
     if (runs) {
-      SetRunning(*record);
-      return record;
+      Begin(CurrentImpl());
+      AddCallbackRoots(*mutator_, core_.ops_, core_.HeldOf(*record));
     }
-    if (record->state == Record::State::kDone) Free(*record);
+    core_.queue_->Pop();
+    record->in_queue = false;
+    if (runs) return record;
+    if (record->state == Record::State::kDone) core_.store_->Free(*record);
   }
   return nullptr;
 }
 
-// Ends the record's run, however the callback has ended.
-void RegistryCore::FinishRun(Record& record) {
-  {
-    MutexLock lock(mutex_);
-    ShadeDropped(ops_, HeldOf(record));
-    record.state = Record::State::kEnding;
-  }
-  ELEGY_CHAOS_POINT("called back");
-  ops_.destroy(HeldOf(record));
-  GiveBackExternal(record);
-  heap_.records.delivered.Add(1);
-  MutexLock lock(mutex_);
-  FreeUnlessInQueue(record);
-  ShadeSelf();
-  // Release: pairs with IsRoot.
-  const bool last = running_.fetch_sub(1, std::memory_order_release) == 1;
-  if (last && closed_) ReleaseCallback();
-}
-
 // The held value is moved out of the record, which the collector may not have come to yet, and then
 // is this thread's: so what it refers to is shaded, and a root as long as the callback runs.
-void RegistryCore::Run(Record& record, std::size_t outer_roots) {
-  // Keeps the core while the callback drops the last handle to it.
-  const std::shared_ptr<RegistryCore> self = shared_from_this();
-  MutatorImpl& mutator = CurrentImpl();
-  struct Finish {
-    RegistryCore& core;
-    Record& record;
-    MutatorImpl& mutator;
-    const std::size_t outer_roots;
-    ~Finish() {
-      mutator.callback_roots.resize(outer_roots);
-      mutator.running_callbacks--;
-      core.FinishRun(record);
-    }
-  } finish{*this, record, mutator, outer_roots};
-  mutator.running_callbacks++;
-  {
-    MutexLock lock(mutex_);
-    ShadeDropped(ops_, HeldOf(record));
-  }
+void RegistryCore::Drain::Call(Record& record) {
+  core_.ForgetToken(record);
+  record.generation++;
+  if (record.state == Record::State::kQueued) core_.Unqueue(record);
+  record.state = Record::State::kRunning;
+  record_ = &record;
+  mutator_->running_callbacks++;
+  ShadeDropped(core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
-  Invoke(HeldOf(record));
+  core_.InvokeAndUnlock(core_.HeldOf(record));
+  ELEGY_CHAOS_POINT("called back");
 }
+
+void RegistryCore::Drain::EndLast() {
+  if (record_ == nullptr) return;
+  Record& record = *std::exchange(record_, nullptr);
+  mutator_->callback_roots.resize(outer_roots_);
+  mutator_->running_callbacks--;
+  core_.GiveBackExternal(record);
+  core_.store_->FreeExtra(record);
+  core_.Count(core_.delivered_);
+  core_.FreeUnlessInQueue(record);
+}
+
+bool RegistryCore::Drain::RunNext() {
+  core_.mutex_.lock();
+  Record* record = nullptr;
+  {
+    std::unique_lock<Mutex> lock(core_.mutex_, std::adopt_lock);
+    EndLast();
+    record = Take();
+    if (record == nullptr) return false;
+    lock.release();
+  }
+  Call(*record);
+  return true;
+}
+
+bool RegistryCore::Drain::Run(RecordName name) {
+  std::unique_lock<Mutex> lock(core_.mutex_);
+  if (core_.closed_ || !core_.Names(name) || !name.record->CanEnd()) return false;
+  MutatorImpl& mutator = CurrentImpl();
+  CheckOwnHeap(mutator, core_.self_);
+  // A dead registry's held values are dead too.
+  if (core_.orphaned_ || ReadWeakTarget(mutator, core_.self_) == nullptr) return false;
+  Begin(mutator);
+  AddCallbackRoots(mutator, core_.ops_, core_.HeldOf(*name.record));
+  lock.release();
+  Call(*name.record);
+  return true;
+}
+
+bool RegistryCore::RunNow(RecordName name) { return Drain(*this).Run(name); }
 
 // Without the limit a callback that ends its turn would, with many records queued, take as many
 // frames as there are records.
@@ -129,49 +161,45 @@ std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
 }
 
 std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
+  Drain drain(*this);
   std::size_t ran = 0;
-  while (ran < max_callbacks) {
-    // A thread that is not attached may ask as long as there is nothing to run.
-    const MutatorImpl* const mutator = CurrentImplOrNull();
-    const std::size_t outer_roots = mutator == nullptr ? 0 : mutator->callback_roots.size();
-    Record* const record = TakeQueued();
-    if (record == nullptr) break;
-    ELEGY_CHAOS_POINT("record taken");
-    Run(*record, outer_roots);
-    ran++;
-  }
+  while (ran < max_callbacks && drain.RunNext()) ran++;
   return ran;
 }
 
-std::size_t RegistryCore::QueueDeadOfChunk(std::size_t chunk, const Liveness& liveness,
-                                           std::vector<Record*>& batch) {
-  std::size_t queued = 0;
-  for (std::size_t i = 0; i < kChunkRecords; i++) {
-    Record& record = RecordAt(chunk, i);
-    if (!CanEnd(record)) continue;
-    if (record.token != nullptr && !liveness.IsLive(record.token)) ForgetToken(record);
-    if (record.state == Record::State::kQueued || liveness.IsLive(record.target)) continue;
-    record.state = Record::State::kQueued;
-    record.in_queue = true;
-    heap_.accounting.pending_external.Add(record.external_bytes);
-    batch.push_back(&record);
-    queued++;
+// Queues a record if its target is dead.
+bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
+  if (!record.CanEnd()) return false;
+  void* const token = store_->TokenOf(record);
+  if (token != nullptr && !liveness.IsLive(token)) ForgetToken(record);
+  if (record.state == Record::State::kQueued || liveness.IsLive(record.target)) return false;
+  record.state = Record::State::kQueued;
+  record.in_queue = true;
+  if (const std::size_t bytes = store_->ExternalBytesOf(record)) {
+    heap_.accounting.pending_external.Add(bytes);
   }
-  return queued;
+  return true;
 }
 
 std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready) {
   std::size_t queued = 0;
   std::vector<Record*> batch;
-  for (std::size_t chunk = 0;; chunk++) {
+  RecordStore::Place place;
+  bool more = true;
+  while (more) {
+    batch.reserve(kBatchRecords + RecordStore::kPart);
     {
       MutexLock lock(mutex_);
-      if (closed_ || chunk >= chunks_.size()) break;
-      const std::size_t found = QueueDeadOfChunk(chunk, liveness, batch);
+      if (closed_) break;
+      const std::size_t before = batch.size();
+      more = store_->ForSome(place, [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
+        if (Queue(record, liveness)) batch.push_back(&record);
+      });
+      // Counted before anyone can take or cancel one of them.
+      const std::size_t found = batch.size() - before;
+      *became_ready = *became_ready || (found > 0 && !HasQueued());
+      AddQueued(found);
       queued += found;
-      // Release: pairs with HasQueued. Counted before anyone can take or cancel one of them.
-      const std::size_t before = queued_.fetch_add(found, std::memory_order_release);
-      *became_ready = *became_ready || (before == 0 && found > 0);
     }
     ELEGY_CHAOS_POINT("records counted, not queued");
     if (batch.size() >= kBatchRecords) queue_->Push(std::exchange(batch, {}));

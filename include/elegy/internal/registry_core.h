@@ -4,18 +4,22 @@
 //
 //     free -> live      Register
 //     live -> queued    the collector, after the flip, if the target is dead
-//     live, queued -> running   RunNow, or a mutator that drains: exactly one, under the lock
-//     running -> ending         its callback has returned or thrown: delivered
+//     live, queued -> running   RunNow, or a mutator that drains: exactly one, under the lock; its
+//                               held value is moved out
+//     running -> free           its callback has returned or thrown: delivered
 //     live, queued -> ending    Unregister, Cancel: cancelled; or the registry's end: dropped
 //     ending -> free            its held value has been destroyed, without the lock, for its
 //                               destructor may do anything
-//     ending -> done -> free    the same while a batch in the queue still names the record; it is
+//     running, ending -> done -> free
+//                               the same while a batch in the queue still names the record; it is
 //                               free once that has been taken out
 //
 // Who may be where. All transitions happen under the core's lock, which the collector holds for a
 // bounded number of records at a time. Batches of queued records go through a lock-free queue with
 // one producer, the collector; its consumers take turns under the lock. Callbacks run without the
-// lock. While one runs, its record is still there and its held value still traced.
+// lock; a thread that runs many takes it once between two, to end the one and to take the other.
+// While one runs, its record is still there, without its held value: that is the thread's, as one
+// of the mutator's callback roots, and what it refers to was shaded when it was moved out.
 //
 // The core outlives its registry as long as a Registration or a drain holds it. The registry is a
 // root while records are queued or running (IsRoot).
@@ -73,28 +77,11 @@ struct RegistryOptions {
 
 namespace internal {
 
-struct HeapState;
 class BatchQueue;
-
-struct Record {
-  enum class State : std::uint8_t {
-    kFree,
-    kLive,
-    kQueued,
-    kRunning,
-    kEnding,
-    kDone,
-  };
-
-  void* target = nullptr;       // the object's start
-  void* token = nullptr;        // the object's start; null: none, or dead
-  Record* next_free = nullptr;  // or, in DropAll, the next to bury
-  std::size_t external_bytes = 0;
-  SourceLocation location;
-  std::uint64_t generation = 0;  // of the record's uses
-  State state = State::kFree;
-  bool in_queue = false;  // a batch names it
-};
+class RecordStore;
+class UndeliveredLog;
+struct HeapState;
+struct Record;
 
 // Names one use of a record.
 struct RecordName {
@@ -135,6 +122,10 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // Whether records are queued, or also running. Acquire: pairs with the release of each change.
   bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }
   bool IsRoot() const { return HasQueued() || running_.load(std::memory_order_acquire) != 0; }
+  // How many records it has ever had, and how many of them have been delivered. Relaxed: counts
+  // that nothing else hangs on, written under the lock alone.
+  std::uint64_t registered() const { return registered_.load(std::memory_order_relaxed); }
+  std::uint64_t delivered() const { return delivered_.load(std::memory_order_relaxed); }
   // After the flip: queues the records of dead targets and forgets dead tokens. Returns how many
   // were queued; *became_ready is set if none had been queued before.
   std::size_t QueueDead(const Liveness& liveness, bool* became_ready) ELEGY_EXCLUDES(mutex_);
@@ -143,70 +134,65 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void Orphan() ELEGY_EXCLUDES(mutex_);
   // For Shutdown: all live records' targets; the end of all records that are not running.
   void AppendTargets(std::vector<const void*>& targets) ELEGY_EXCLUDES(mutex_);
-  void DropAll() ELEGY_EXCLUDES(mutex_);
+  void DropAll() ELEGY_EXCLUDES(mutex_) { DropAll(nullptr); }
 
   void Mark(TableMarker& marker) override ELEGY_EXCLUDES(mutex_);
   void MarkValueOf(void*, Visitor&) override {}
   std::size_t ClearDead(const Liveness&) override { return 0; }
 
  protected:
-  // Moves the held value out of its storage under the lock, then runs the callback without it.
-  virtual void Invoke(void* held) = 0;
+  // Moves the held value out of its storage, releases the lock, then runs the callback.
+  virtual void InvokeAndUnlock(void* held) ELEGY_RELEASE(mutex_) = 0;
   virtual void ReleaseCallback() = 0;
 
   Mutex mutex_;
 
  private:
-  static constexpr std::size_t kChunkRecords = 256;
   static constexpr int kDeepest = 1000;
 
   // The records that share a token.
   using Records = absl::InlinedVector<Record*, 2>;
 
-  struct FreeBytes {
-    void operator()(std::byte* bytes) const;
-  };
+  // A thread's run of callbacks one after the other (registry_delivery.cc).
+  class Drain;
 
-  Record& RecordAt(std::size_t chunk, std::size_t i) ELEGY_REQUIRES(mutex_);
   void* HeldOf(Record& record) const;
   bool Names(RecordName name) const;
-  void AddChunk() ELEGY_REQUIRES(mutex_);
   RecordName AddLocked(void* target, void* token, void* held, const RegisterOptions& options)
       ELEGY_REQUIRES(mutex_);
-  static bool CanEnd(const Record& record) {
-    return record.state == Record::State::kLive || record.state == Record::State::kQueued;
-  }
   // Ends a record that is live or queued, but for its held value, which Bury destroys.
   void BeginEnd(Record& record, bool cancelled) ELEGY_REQUIRES(mutex_);
   void Bury(Record& record) ELEGY_EXCLUDES(mutex_);
   void ForgetToken(Record& record) ELEGY_REQUIRES(mutex_);
-  void Free(Record& record) ELEGY_REQUIRES(mutex_);
   void FreeUnlessInQueue(Record& record) ELEGY_REQUIRES(mutex_);
+  // Release: pairs with HasQueued and IsRoot. Written under the lock alone.
+  void AddQueued(std::size_t delta) ELEGY_REQUIRES(mutex_) {
+    queued_.store(queued_.load(std::memory_order_relaxed) + delta, std::memory_order_release);
+  }
+  // The same.
+  std::size_t AddRunning(std::size_t delta) ELEGY_REQUIRES(mutex_) {
+    const std::size_t running = running_.load(std::memory_order_relaxed) + delta;
+    running_.store(running, std::memory_order_release);
+    return running;
+  }
+  void Count(std::atomic<std::uint64_t>& count) ELEGY_REQUIRES(mutex_) {
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // as above
+  }
   // Has left the state kQueued.
-  void Unqueue(const Record& record);
-  void GiveBackExternal(const Record& record);
-  // The next queued record, now running; Run is to follow. Throws std::bad_alloc; it is queued
-  // still.
-  Record* TakeQueued() ELEGY_EXCLUDES(mutex_);
-  // Calls the callback, then lets go of the calling mutator's callback roots beyond the first
-  // `outer_roots`.
-  void Run(Record& record, std::size_t outer_roots) ELEGY_EXCLUDES(mutex_);
-  void FinishRun(Record& record) ELEGY_EXCLUDES(mutex_);
-  void SetRunning(Record& record) ELEGY_REQUIRES(mutex_);
-  std::size_t QueueDeadOfChunk(std::size_t chunk, const Liveness& liveness,
-                               std::vector<Record*>& batch) ELEGY_REQUIRES(mutex_);
+  void Unqueue(const Record& record) ELEGY_REQUIRES(mutex_);
+  void GiveBackExternal(const Record& record) ELEGY_REQUIRES(mutex_);
+  bool Queue(Record& record, const Liveness& liveness) ELEGY_REQUIRES(mutex_);
+  void DropAll(UndeliveredLog* log) ELEGY_EXCLUDES(mutex_);
   void ShadeSelf();
 
   const ValueOps& ops_;
   const std::size_t held_offset_;
-  const std::size_t record_bytes_;
   HeapState& heap_;
   RegistryOptions options_;
   const std::uint64_t home_;
   void* self_ = nullptr;
 
-  std::vector<std::unique_ptr<std::byte[], FreeBytes>> chunks_ ELEGY_GUARDED_BY(mutex_);
-  Record* free_ ELEGY_GUARDED_BY(mutex_) = nullptr;
+  const std::unique_ptr<RecordStore> store_ ELEGY_PT_GUARDED_BY(mutex_);
   // Not Abseil's map, which does not survive a failed allocation.
   std::unordered_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
   bool closed_ ELEGY_GUARDED_BY(mutex_) = false;
@@ -215,6 +201,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   const std::unique_ptr<BatchQueue> queue_;
   std::atomic<std::size_t> queued_{0};
   std::atomic<std::size_t> running_{0};
+  std::atomic<std::uint64_t> registered_{0};
+  std::atomic<std::uint64_t> delivered_{0};
 };
 
 }  // namespace internal

@@ -1,0 +1,149 @@
+// A registry's records: where they lie, which are free, and what only some of them have.
+//
+// Records lie in slabs that double in size up to kMostSlabBytes; large ones lie on huge pages, for
+// most of the time of a registration used to be the system's for fresh memory. A record's memory is
+// first touched when it is first used, and is given back with the store. A token and external bytes
+// stand beside, in an Extra, so that a record without them, and with a held value of 8 bytes, takes
+// 40 bytes.
+//
+// A store may outlive its heap; the registry's end gives back what it has taken of the limit.
+//
+// Everything is guarded by the registry's lock. What may fail comes before what may not: Next and
+// NewExtra change nothing that has to be undone but by FreeExtra.
+
+#ifndef ELEGY_SRC_WEAK_RECORD_STORE_H_
+#define ELEGY_SRC_WEAK_RECORD_STORE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "elegy/internal/registry_core.h"
+#include "src/heap/heap_state.h"
+
+namespace elegy::internal {
+
+struct Record {
+  enum class State : std::uint8_t {
+    kFree,
+    kLive,
+    kQueued,
+    kRunning,
+    kEnding,
+    kDone,
+  };
+
+  // Live or queued: can still be cancelled, dropped, or run.
+  bool CanEnd() const { return state == State::kLive || state == State::kQueued; }
+
+  union {
+    void* target = nullptr;  // the object's start
+    Record* next;            // of the free ones, or, in DropAll, of those to bury
+  };
+  std::uint64_t generation : 48 = 0;  // of the record's uses
+  State state = State::kFree;
+  bool in_queue = false;  // a batch names it
+  const char* file = "";
+  int line = 0;
+  std::uint32_t extra = 0;  // 0: none
+};
+static_assert(sizeof(Record) == 32);
+
+class RecordStore {
+ public:
+  // How many records ForSome visits at most.
+  static constexpr std::size_t kPart = 256;
+
+  struct Extra {
+    void* token = nullptr;  // the object's start; null: none, or dead
+    std::size_t external_bytes = 0;
+    std::uint32_t next_free = 0;
+  };
+
+  // Of records that take so many bytes each, their held values behind them.
+  RecordStore(HeapState& heap, std::size_t record_bytes);
+  RecordStore(const RecordStore&) = delete;
+  RecordStore& operator=(const RecordStore&) = delete;
+  ~RecordStore();
+
+  // The record that Take is to take. Throws std::bad_alloc, also where the heap's limit is reached.
+  Record& Next() { return free_ != nullptr ? *free_ : NextFresh(); }
+  void Take(Record& record) {
+    if (&record == free_) {
+      free_ = record.next;
+    } else {
+      slabs_.back().used++;
+    }
+  }
+  // What counts towards the heap's limit.
+  std::size_t bytes() const { return bytes_; }
+
+  // Makes all names of the record's use void.
+  void Free(Record& record) {
+    record.state = Record::State::kFree;
+    record.generation++;
+    record.next = free_;
+    free_ = &record;
+  }
+
+  // Throws std::bad_alloc.
+  std::uint32_t NewExtra(void* token, std::size_t external_bytes);
+  void FreeExtra(Record& record);
+  Extra* ExtraOf(const Record& record) {
+    return record.extra == 0 ? nullptr : &extras_[record.extra - 1];
+  }
+  void* TokenOf(const Record& record) {
+    return record.extra == 0 ? nullptr : ExtraOf(record)->token;
+  }
+  std::size_t ExternalBytesOf(const Record& record) {
+    return record.extra == 0 ? 0 : ExtraOf(record)->external_bytes;
+  }
+
+  // Where a walk over all records stands, which may let go of the lock between two parts.
+  struct Place {
+    std::size_t slab = 0;
+    std::size_t index = 0;
+  };
+  // Calls `visit` with the next records, and moves on. False if there are none.
+  template <class Visit>
+  bool ForSome(Place& place, Visit visit) {
+    while (place.slab < slabs_.size() && place.index == slabs_[place.slab].used) {
+      if (place.slab + 1 == slabs_.size()) return false;
+      place = {place.slab + 1, 0};
+    }
+    if (place.slab == slabs_.size()) return false;
+    const Slab& slab = slabs_[place.slab];
+    const std::size_t end = std::min(place.index + kPart, slab.used);
+    for (; place.index < end; place.index++) visit(At(slab, place.index));
+    return true;
+  }
+
+ private:
+  struct Slab {
+    std::byte* memory;
+    std::size_t bytes;
+    std::size_t used;  // records from its beginning on
+    std::size_t capacity;
+  };
+
+  Record& At(const Slab& slab, std::size_t i) const {
+    return *reinterpret_cast<Record*>(slab.memory + i * record_bytes_);
+  }
+  Record& NextFresh();
+  void AddSlab();
+
+  HeapState& heap_;
+  const std::size_t record_bytes_;
+
+  std::vector<Slab> slabs_;
+  std::size_t bytes_ = 0;
+  Record* free_ = nullptr;
+  std::deque<Extra> extras_;
+  std::uint32_t free_extra_ = 0;  // 0: none
+};
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_WEAK_RECORD_STORE_H_
