@@ -54,11 +54,10 @@ class IterableWeakMap : private WeakMap<K, V> {
       {
         internal::MutexLock lock(Base::table_.mutex());
         void* stored = nullptr;
-        const internal::WeakTable::Entry* const entry =
-            Base::table_.NextLive(internal::CurrentMutator(), order, &stored);
-        if (entry == nullptr) return;
-        order = entry->order;
-        key = static_cast<K*>(entry->given_key);
+        void* given = nullptr;
+        order = Base::table_.NextLive(internal::CurrentMutator(), order, &given, &stored);
+        if (order == 0) return;
+        key = static_cast<K*>(given);
         value = Base::Read(stored);
       }
       fn(key, *value);

@@ -28,10 +28,10 @@ struct PlainInitialiser;
 template <class T>
 class Member {
  public:
-  constexpr Member() : slot_(nullptr) {}
-  constexpr Member(std::nullptr_t) : slot_(nullptr) {}
-  Member(T* target) : slot_(target) {}
-  Member(const Member& other) : slot_(other.get()) {}
+  constexpr Member() noexcept : slot_(nullptr) {}
+  constexpr Member(std::nullptr_t) noexcept : slot_(nullptr) {}
+  Member(T* target) noexcept : slot_(target) {}
+  Member(const Member& other) noexcept : slot_(other.get()) {}
   template <class U>
   requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Member(const Member<U>& other)
       : slot_(other.get()) {}

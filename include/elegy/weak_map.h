@@ -23,9 +23,11 @@ namespace elegy {
 
 namespace internal {
 
-// What look-ups of a value type hand out: a copy; of a Member its raw pointer.
+// What look-ups of a value type hand out: a copy; of a Member its raw pointer. And whether a value
+// can be read and overwritten in place beside other threads.
 template <class V>
 struct ValueAccess {
+  static constexpr bool kIsAtomic = false;
   using Found = std::optional<V>;
   using Plain = V;
   static Found None() { return std::nullopt; }
@@ -33,6 +35,8 @@ struct ValueAccess {
 };
 template <class U>
 struct ValueAccess<Member<U>> {
+  static_assert(std::is_nothrow_move_constructible_v<Member<U>>, "stands in its entry itself");
+  static constexpr bool kIsAtomic = true;
   using Found = U*;
   using Plain = U*;
   static Found None() { return nullptr; }
@@ -62,7 +66,8 @@ void CollectForRoom();
 // Reading with a null key is a miss, writing with one InvalidArgument; ResourceExhausted if even a
 // cycle has not made room for a larger table.
 //
-// Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock.
+// Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock. What a table has grown
+// out of is freed at once if no other mutator is attached, else in the next cycle.
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;
@@ -88,18 +93,20 @@ class WeakMap {
     });
   }
 
+  // Of Members without a lock, wait-free.
   Found Get(const K* key) const {
+    if constexpr (Access::kIsAtomic) {
+      const void* const value = table_.FindShared(key);
+      return value == nullptr ? Access::None() : Found(Read(value));
+    }
     void* const start = internal::WeakTable::KeyOf(key);
     internal::MutexLock lock(table_.mutex());
     const void* const value = start == nullptr ? nullptr : table_.Find(start);
     return value == nullptr ? Access::None() : Found(Read(value));
   }
 
-  bool Has(const K* key) const {
-    void* const start = internal::WeakTable::KeyOf(key);
-    internal::MutexLock lock(table_.mutex());
-    return start != nullptr && table_.Find(start) != nullptr;
-  }
+  // Without a lock, wait-free.
+  bool Has(const K* key) const { return table_.FindShared(key) != nullptr; }
 
   // Whether there was an entry.
   bool Delete(const K* key) {
@@ -186,13 +193,18 @@ class WeakMap {
     void* const storage = table_.Insert(start, key);
     ::new (storage) Stored(std::move(stored));
     table_.ShadeInserted(storage);
+    table_.PublishInserted();
     return storage;
   }
 
   void Overwrite(void* storage, Stored&& value) ELEGY_REQUIRES(table_.mutex()) {
     table_.ShadeOverwritten(storage);
-    std::destroy_at(static_cast<Stored*>(storage));
-    ::new (storage) Stored(std::move(value));
+    if constexpr (Access::kIsAtomic) {
+      static_cast<Stored*>(storage)->get() = value.get();
+    } else {
+      std::destroy_at(static_cast<Stored*>(storage));
+      ::new (storage) Stored(std::move(value));
+    }
     table_.ShadeInserted(storage);
   }
 

@@ -58,6 +58,7 @@
 #include "src/platform/platform.h"
 #include "src/sweep/sweeper.h"
 #include "src/weak/clearing.h"
+#include "src/weak/table_arrays.h"
 
 namespace elegy::internal {
 
@@ -258,7 +259,9 @@ void HeapImpl::TurnBarrierOff() {
   CountMarkingHeap(~std::uint32_t{0});
   state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
   ELEGY_CHAOS_POINT("reads not ended");
+  TableArrays* const retired = TableArrays::TakeRetired(state_);
   RunHandshake(state_, Handshake::kQuiesce);
+  TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
   condemned_.clear();
 }

@@ -17,6 +17,7 @@
 #include "src/mutator/mutator_impl.h"
 #include "src/platform/platform.h"
 #include "src/sweep/sweeper.h"
+#include "src/weak/table_arrays.h"
 
 namespace elegy::internal {
 
@@ -81,6 +82,7 @@ HeapImpl::~HeapImpl() {
   StopThreads();
   RemoveFromDirectory(state_);
   DestroyAll(state_);
+  TableArrays::FreeAll(state_, TableArrays::TakeRetired(state_));
 }
 
 void HeapImpl::StartThreads() {

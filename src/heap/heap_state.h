@@ -29,6 +29,7 @@ namespace elegy::internal {
 
 class MutatorImpl;
 class RegistryCore;
+class TableArrays;
 class TracedTable;
 class WeakCell;
 struct MarkingState;
@@ -70,7 +71,10 @@ struct HeapState : HeapCore {
   void AdjustExternal(std::int64_t delta) {
     accounting.AdjustExternal(delta);
     if (delta > 0) accounting.external_told.Add(static_cast<std::uint64_t>(delta));
-    if (accounting.Spend(delta) <= 0) request.AskIfIdle();
+    Spend(delta);
+  }
+  void Spend(std::int64_t bytes) {
+    if (accounting.Spend(bytes) <= 0) request.AskIfIdle();
   }
 
   // Which of the two bitmaps holds this cycle's marks. Written by the collector before the phase
@@ -98,6 +102,9 @@ struct HeapState : HeapCore {
   Mutex mutators_mutex;
   // Not Abseil's map: mutators insert, and that one does not survive a failed allocation.
   std::unordered_map<std::uint64_t, MutatorImpl*> mutators ELEGY_GUARDED_BY(mutators_mutex);
+  // How many there are, counted before they read anything. Acquire-release: see
+  // src/weak/table_arrays.h.
+  std::atomic<std::uint32_t> attached{0};
   Handshake newest ELEGY_GUARDED_BY(mutators_mutex) = Handshake::kNone;
   std::uint32_t cycle ELEGY_GUARDED_BY(mutators_mutex) = 0;
   std::atomic<std::uint32_t> outstanding{0};
@@ -127,6 +134,10 @@ struct HeapState : HeapCore {
   std::atomic<const absl::flat_hash_set<const void*>*> condemned{nullptr};
 
   // Weak cells and tables that clearing has to visit although the marker has not met them.
+  // Arrays that weak tables have left (src/weak/table_arrays.h).
+  Mutex retired_mutex;
+  TableArrays* retired ELEGY_GUARDED_BY(retired_mutex) = nullptr;
+
   Mutex noted_mutex;
   std::vector<WeakCell*> noted_cells ELEGY_GUARDED_BY(noted_mutex);
   std::vector<TracedTable*> noted_tables ELEGY_GUARDED_BY(noted_mutex);

@@ -96,7 +96,7 @@ void Marker::OnWeakCell(const WeakCell& cell) {
 
 void Marker::OnTable(TracedTable& table) {
   tables_.push_back(&table);
-  table.Mark(*this);
+  waiting_.push_back(&table);
 }
 
 bool Marker::IsMarkedOrFile(void* key, TracedTable& table) {
@@ -179,11 +179,23 @@ void Marker::Adopt(Worklist::Work work) {
   limit_ = stack_->entries + Segment::kCapacity;
 }
 
+Worklist::Work Marker::NextWork(int markers) {
+  while (!waiting_.empty()) {
+    if (Worklist::Work work = heap_.worklist.TryTake()) return work;
+    TracedTable* const table = waiting_.back();
+    waiting_.pop_back();
+    table->Mark(*this);
+    std::size_t no_budget = SIZE_MAX;
+    DrainStack(no_budget);
+  }
+  return heap_.worklist.TakeOrFinish(markers);
+}
+
 std::size_t Marker::Drain(int markers) {
   const std::size_t before = marked_;
   std::size_t no_budget = SIZE_MAX;
   DrainStack(no_budget);
-  while (Worklist::Work work = heap_.worklist.TakeOrFinish(markers)) {
+  while (Worklist::Work work = NextWork(markers)) {
     Adopt(std::move(work));
     DrainStack(no_budget);
   }

@@ -82,6 +82,8 @@ class Marker final : private Visitor, private TableMarker {
   void PublishStack();
   void ShareLowerHalf();
 
+  // Tables come last: by then most keys that live are marked, and need not be filed.
+  Worklist::Work NextWork(int markers);
   void Adopt(Worklist::Work work);
   void DrainStack(std::size_t& budget);
   void Enqueue(void* entry);
@@ -104,6 +106,7 @@ class Marker final : private Visitor, private TableMarker {
   std::vector<void*> deferred_;  // entries that an assistant leaves to the marker threads
   std::vector<WeakCell*> cells_;
   std::vector<TracedTable*> tables_;
+  std::vector<TracedTable*> waiting_;  // tables that are still to be visited
 };
 
 }  // namespace elegy::internal

@@ -33,6 +33,7 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   MutexLock lock(state.mutators_mutex);
   AdoptNewestState(state, *this);
   state.mutators.emplace(id, this);
+  state.attached.fetch_add(1, std::memory_order_acq_rel);  // as declared
   // A safepoint soon looks whether registries without a home have records ready.
   control.store(kRecordsReady, std::memory_order_relaxed);  // published by the lock
 }
@@ -52,6 +53,7 @@ void MutatorImpl::Detach() {
   if (dirty) SetRoundDirty(state);
   GiveUpBlocks(*this);
   state.mutators.erase(id);
+  state.attached.fetch_sub(1, std::memory_order_acq_rel);  // as declared
   HandOverReady();
 }
 
@@ -62,6 +64,7 @@ void MutatorImpl::Vanish() {
   GiveUpBlocks(*this);
   MutexLock lock(state.mutators_mutex);
   state.mutators.erase(id);
+  state.attached.fetch_sub(1, std::memory_order_acq_rel);  // as declared
   HandOverReady();
 }
 

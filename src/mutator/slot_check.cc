@@ -103,6 +103,6 @@ void SlotCheck::Compare() {
   }
 }
 
-void RecordSlot(const void* slot) { SlotCheck::Note(slot); }
+void RecordSlot(const void* slot) noexcept { SlotCheck::Note(slot); }
 
 }  // namespace elegy::internal

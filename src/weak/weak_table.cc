@@ -6,41 +6,35 @@
 #include <utility>
 
 #include "elegy/internal/weak_cell.h"
+#include "src/base/chaos.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/table_access.h"
+#include "src/weak/table_arrays.h"
 
 namespace elegy::internal {
 
 namespace {
 
-constexpr std::uint32_t kErased = UINT32_MAX;
 constexpr std::size_t kFirstCapacity = 8;
-constexpr std::size_t kNone = SIZE_MAX;
 
 // How many entries the collector looks at while it holds the lock once.
 constexpr std::size_t kStride = 128;
-
-std::size_t HashOf(const void* key) {
-  return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(key) >> 3) *
-                                  std::uint64_t{0x9E3779B97F4A7C15}) >>
-         16;
-}
-
-std::size_t BytesOf(std::size_t capacity, std::size_t entry_bytes) {
-  return capacity * (entry_bytes + 2 * sizeof(std::uint32_t));
-}
 
 }  // namespace
 
 WeakTable::WeakTable(const ValueOps& ops)
     : ops_(ops),
-      value_offset_(RoundUp(sizeof(Entry), ops.alignment)),
-      entry_bytes_(RoundUp(value_offset_ + ops.bytes, std::max(alignof(Entry), ops.alignment))),
+      value_offset_(RoundUp(sizeof(TableEntry), ops.alignment)),
+      entry_bytes_(
+          RoundUp(value_offset_ + ops.bytes, std::max(alignof(TableEntry), ops.alignment))),
       heap_(CurrentImpl().state) {}
 
+// Nobody can be looking anything up in a dead map.
 WeakTable::~WeakTable() {
   MutexLock lock(mutex_);
+  TableArrays* const arrays = Arrays();
   DestroyEntries();
+  TableArrays::Free(heap_, arrays);
 }
 
 void* WeakTable::KeyOf(const void* given) {
@@ -48,113 +42,115 @@ void* WeakTable::KeyOf(const void* given) {
   return StartOfOwn(CurrentImpl(), given);
 }
 
-std::size_t WeakTable::IndexSlotOf(const void* key) {
-  if (index_.empty()) return kNone;
-  const std::size_t mask = index_.size() - 1;
-  for (std::size_t slot = HashOf(key) & mask;; slot = (slot + 1) & mask) {
-    const std::uint32_t number = index_[slot];
-    if (number == 0) return kNone;
-    if (number != kErased && At(number - 1).key == key) return slot;
-  }
+std::size_t WeakTable::Capacity() const {
+  const TableArrays* const arrays = Arrays();
+  return arrays == nullptr ? 0 : arrays->capacity();
+}
+
+TableEntry& WeakTable::At(std::size_t number) { return Arrays()->At(number); }
+
+void* WeakTable::ValueAt(std::size_t number) {
+  return reinterpret_cast<std::byte*>(&At(number)) + value_offset_;
+}
+
+const void* WeakTable::FindShared(const void* given) const {
+  const void* const key = KeyOf(given);
+  TableArrays* const arrays = SharedArrays();
+  if (key == nullptr || arrays == nullptr) return nullptr;
+  ELEGY_CHAOS_POINT("looking up");
+  std::uint32_t number;
+  if (arrays->Find(key, number) == TableArrays::kNone) return nullptr;
+  ELEGY_CHAOS_POINT("looked up");
+  return reinterpret_cast<const std::byte*>(&arrays->At(number - 1)) + value_offset_;
 }
 
 void* WeakTable::Find(const void* key) {
-  const std::size_t slot = IndexSlotOf(key);
-  return slot == kNone ? nullptr : ValueAt(index_[slot] - 1);
+  TableArrays* const arrays = Arrays();
+  std::uint32_t number;
+  if (arrays == nullptr || arrays->Find(key, number) == TableArrays::kNone) return nullptr;
+  return ValueAt(number - 1);
 }
 
 void WeakTable::MakeRoom() {
-  if (used_ < capacity_) return;
+  const std::size_t capacity = Capacity();
+  if (used_ < capacity) return;
   // Half full of holes: the same size will do.
-  Rebuild(std::max(kFirstCapacity, size_ * 2 > capacity_ ? capacity_ * 2 : capacity_));
+  Rebuild(std::max(kFirstCapacity, size_ * 2 > capacity ? capacity * 2 : capacity));
 }
 
 void* WeakTable::Insert(void* key, const void* given) {
-  const std::size_t mask = index_.size() - 1;
-  std::size_t slot = HashOf(key) & mask;
-  while (index_[slot] != 0 && index_[slot] != kErased) slot = (slot + 1) & mask;
   // Before the entry can be found: a marker that files it must see the flag (mark/ephemerons.h).
   const ObjectRef ref = heap_.Resolve(key);
   heap_.pool.Info(ref.block).SetHasWeakKeys();
   NoteWeakWrite(CurrentMutator(), *this);
-  index_[slot] = static_cast<std::uint32_t>(used_ + 1);
-  ::new (&At(used_)) Entry{key, const_cast<void*>(given), next_order_++};
-  size_++;
-  return ValueAt(used_++);
+  ::new (&At(used_)) TableEntry{key, const_cast<void*>(given), next_order_++};
+  return ValueAt(used_);
 }
 
-void WeakTable::EraseAt(std::size_t index_slot) {
-  const std::size_t number = index_[index_slot] - 1;
-  index_[index_slot] = kErased;
-  At(number).key = nullptr;
+void WeakTable::PublishInserted() {
+  ELEGY_CHAOS_POINT("entry to be published");
+  Arrays()->Publish(At(used_).Key(), used_);
+  used_++;
+  size_++;
+}
+
+void WeakTable::EraseAt(std::size_t index_slot, std::size_t number) {
+  Arrays()->Erase(index_slot);
+  At(number).ForgetKey();
   size_--;
   ops_.destroy(ValueAt(number));
 }
 
 bool WeakTable::Erase(const void* key) {
-  const std::size_t slot = IndexSlotOf(key);
-  if (slot == kNone) return false;
-  ShadeOverwritten(ValueAt(index_[slot] - 1));
-  EraseAt(slot);
+  TableArrays* const arrays = Arrays();
+  if (arrays == nullptr) return false;
+  std::uint32_t number;
+  const std::size_t slot = arrays->Find(key, number);
+  if (slot == TableArrays::kNone) return false;
+  ShadeOverwritten(ValueAt(number - 1));
+  EraseAt(slot, number - 1);
   return true;
 }
 
 void WeakTable::EraseAll() {
   for (std::size_t i = 0; i < used_; i++) {
-    if (At(i).key != nullptr) ShadeOverwritten(ValueAt(i));
+    if (At(i).Key() != nullptr) ShadeOverwritten(ValueAt(i));
   }
+  TableArrays* const arrays = Arrays();
   DestroyEntries();
+  TableArrays::Retire(heap_, arrays);
 }
 
+// The arrays themselves are the caller's to retire.
 void WeakTable::DestroyEntries() {
   for (std::size_t i = 0; i < used_; i++) {
-    if (At(i).key != nullptr) ops_.destroy(ValueAt(i));
+    if (At(i).Key() != nullptr) ops_.destroy(ValueAt(i));
   }
-  FreeArray();
-  entries_ = nullptr;
-  capacity_ = used_ = size_ = 0;
-  index_ = {};
+  Publish(nullptr);
+  used_ = size_ = 0;
   layout_++;
 }
 
-void WeakTable::FreeArray() {
-  FreeTable(entries_, capacity_ * entry_bytes_);
-  heap_.accounting.Give(BytesOf(capacity_, entry_bytes_));
-}
-
-// Moves the entries, in their order, to an array of this capacity.
+// Moves the entries, in their order, to arrays of this capacity. What is looked up in the old ones
+// meanwhile is found as it was: values that are looked up without the lock are copied by a move.
 void WeakTable::Rebuild(std::size_t capacity) {
-  if (capacity >= kErased / 2) throw std::bad_alloc();
-  const std::size_t bytes = BytesOf(capacity, entry_bytes_);
-  if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
-  std::byte* entries;
-  Index index;
-  try {
-    index.resize(std::bit_ceil(capacity * 2));
-    entries = static_cast<std::byte*>(AllocateTable(capacity * entry_bytes_));
-  } catch (...) {
-    heap_.accounting.Give(bytes);
-    throw;
-  }
-  const std::size_t mask = index.size() - 1;
+  TableArrays* const arrays = TableArrays::New(heap_, capacity, entry_bytes_);
   std::size_t number = 0;
   for (std::size_t i = 0; i < used_; i++) {
-    const Entry& entry = At(i);
-    if (entry.key == nullptr) continue;
-    std::byte* const to = entries + number * entry_bytes_;
-    ::new (to) Entry(entry);
-    ops_.move(to + value_offset_, ValueAt(i));
+    const TableEntry& entry = At(i);
+    if (entry.Key() == nullptr) continue;
+    TableEntry& to = arrays->At(number);
+    ::new (&to) TableEntry{entry.Key(), entry.given_key, entry.order};
+    ops_.move(reinterpret_cast<std::byte*>(&to) + value_offset_, ValueAt(i));
     ops_.destroy(ValueAt(i));
-    std::size_t slot = HashOf(entry.key) & mask;
-    while (index[slot] != 0) slot = (slot + 1) & mask;
-    index[slot] = static_cast<std::uint32_t>(++number);
+    arrays->Publish(entry.Key(), number++);
   }
-  FreeArray();
-  entries_ = entries;
-  capacity_ = capacity;
+  TableArrays* const old = Arrays();
+  Publish(arrays);
   used_ = number;
-  index_ = std::move(index);
   layout_++;
+  ELEGY_CHAOS_POINT("arrays published");
+  TableArrays::Retire(heap_, old);
 }
 
 void WeakTable::ShadeOverwritten(const void* value) { ShadeDropped(ops_, value); }
@@ -165,8 +161,8 @@ std::size_t WeakTable::CountLive(const MutatorCore& core) {
   if (PhaseWord::PhaseOf(heap_.phase.Load()) != Phase::kWeakClosed) return size_;
   std::size_t live = 0;
   for (std::size_t i = 0; i < used_; i++) {
-    const Entry& entry = At(i);
-    live += entry.key != nullptr && !IsDeadTarget(mutator, entry.key) ? 1 : 0;
+    const void* const key = At(i).Key();
+    live += key != nullptr && !IsDeadTarget(mutator, key) ? 1 : 0;
   }
   return live;
 }
@@ -186,15 +182,17 @@ std::size_t WeakTable::FirstAfter(std::uint64_t order) {
   return low;
 }
 
-const WeakTable::Entry* WeakTable::NextLive(MutatorCore& core, std::uint64_t after, void** value) {
+std::uint64_t WeakTable::NextLive(MutatorCore& core, std::uint64_t after, void** given,
+                                  void** value) {
   auto& mutator = static_cast<MutatorImpl&>(core);
   for (std::size_t i = FirstAfter(after); i < used_; i++) {
-    const Entry& entry = At(i);
-    if (entry.key == nullptr || ReadWeakTarget(mutator, entry.key) == nullptr) continue;
+    void* const key = At(i).Key();
+    if (key == nullptr || ReadWeakTarget(mutator, key) == nullptr) continue;
+    *given = At(i).given_key;
     *value = ValueAt(i);
-    return &entry;
+    return At(i).order;
   }
-  return nullptr;
+  return 0;
 }
 
 void WeakTable::Mark(TableMarker& marker) {
@@ -208,7 +206,7 @@ void WeakTable::Mark(TableMarker& marker) {
     }
     const std::size_t end = std::min(next + kStride, used_);
     for (; next < end; next++) {
-      void* const key = At(next).key;
+      void* const key = At(next).Key();
       if (key == nullptr || !marker.IsMarkedOrFile(key, *this)) continue;
       ops_.trace(ValueAt(next), marker.visitor());
     }
@@ -232,9 +230,11 @@ std::size_t WeakTable::ClearDead(const Liveness& liveness) {
     }
     const std::size_t end = std::min(next + kStride, used_);
     for (; next < end; next++) {
-      void* const key = At(next).key;
+      void* const key = At(next).Key();
       if (key == nullptr || liveness.IsLive(key)) continue;
-      EraseAt(IndexSlotOf(key));
+      std::uint32_t number;
+      const std::size_t slot = Arrays()->Find(key, number);
+      EraseAt(slot, next);
       cleared++;
     }
     if (next < used_) continue;
@@ -245,8 +245,9 @@ std::size_t WeakTable::ClearDead(const Liveness& liveness) {
 
 // Gives memory back after many keys have died. Without room for the smaller array, it stays.
 void WeakTable::ShrinkIfSparse() {
-  if (capacity_ <= kFirstCapacity || size_ * 4 > capacity_) return;
-  if (size_ == 0) return DestroyEntries();
+  const std::size_t capacity = Capacity();
+  if (capacity <= kFirstCapacity || size_ * 4 > capacity) return;
+  if (size_ == 0) return EraseAll();
   try {
     Rebuild(std::max(kFirstCapacity, std::bit_ceil(size_ * 2)));
   } catch (const std::bad_alloc&) {

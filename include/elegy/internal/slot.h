@@ -25,7 +25,7 @@ namespace elegy::internal {
 void WriteBarrier(const void* slot, const void* old_value, const void* new_value);
 
 // Out of line: notes a slot that was constructed inside an object whose Trace is being checked.
-void RecordSlot(const void* slot);
+void RecordSlot(const void* slot) noexcept;
 
 struct UnrecordedSlot {};
 

@@ -1,9 +1,21 @@
 // The entries of weak maps and sets: a hash table from object to value, in insertion order.
 //
-// Outside the heap, owned by a managed object (its map), guarded by one lock. Entries stand in one
-// array in the order of their insertion; an open-addressing index of entry numbers finds them by
-// their key's address (objects never move). Deleting leaves a hole; when the array is full, it is
-// compacted or doubled, and the index rebuilt, so that no tombstones pile up.
+// Outside the heap, owned by a managed object (its map). Entries stand in one array in the order of
+// their insertion; an open-addressing index of entry numbers finds them by their key's address
+// (objects never move). Deleting leaves a hole; when the array is full, all entries move to others,
+// equally large or doubled, so that no tombstones pile up.
+//
+// Who may be where. One lock guards everything but look-ups: FindShared takes none. It reads the
+// arrays that are published, in them a number that was published after its entry was complete, and
+// the entry's key. A place in the entries is used once in the arrays' life, and arrays are freed
+// when nobody can be reading in them any more (src/weak/table_arrays.h). So a look-up that runs
+// beside a change finds what was there before it or after it: an entry that is erased meanwhile may
+// still be found, with the value it had; one that the table has moved is found in the old arrays as
+// it was when they were left. What a look-up hands out was in the table after the look-up began;
+// like a slot's value it needs no barrier: if it is overwritten or erased while the heap is
+// marking, it is shaded; if it was before that, its reader's stack is still to be scanned, for a
+// look-up contains no safepoint. That needs values that are read as one atomic word: Members.
+// Others are looked up under the lock.
 //
 // Keys are weak, values belong to their entry and are ephemerons: the collector marks a value once
 // map and key are marked. Mutators change entries behind a barrier like a slot's: while the heap is
@@ -17,19 +29,20 @@
 #ifndef ELEGY_INTERNAL_WEAK_TABLE_H_
 #define ELEGY_INTERNAL_WEAK_TABLE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "elegy/internal/mutator_core.h"
 #include "elegy/internal/mutex.h"
-#include "elegy/internal/table_memory.h"
 #include "elegy/internal/traced_table.h"
 #include "elegy/internal/value_ops.h"
 
 namespace elegy::internal {
 
+class TableArrays;
 struct HeapState;
+struct TableEntry;
 
 class WeakTable final : public TracedTable {
  public:
@@ -37,16 +50,14 @@ class WeakTable final : public TracedTable {
   explicit WeakTable(const ValueOps& ops);
   ~WeakTable() override;
 
-  struct Entry {
-    void* key;            // the object's start; null: a hole
-    void* given_key;      // the address that the program gave
-    std::uint64_t order;  // grows with every insertion
-  };
-
   // The start of the key's object. Fatal, with a message, for a pointer of another heap.
   static void* KeyOf(const void* given);
 
   Mutex& mutex() ELEGY_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  // Where the value of the object of a key is, or null; readable until this thread's next
+  // safepoint. Null is no key. Wait-free. What is read of the value must be atomic.
+  const void* FindShared(const void* given) const;
 
   // The value of a key, or null. The next ones never run the program's code but V's moves and
   // destructors.
@@ -54,9 +65,10 @@ class WeakTable final : public TracedTable {
   // Room for one more entry. Throws std::bad_alloc, also for want of room within max_heap_bytes,
   // and has then changed nothing.
   void MakeRoom() ELEGY_REQUIRES(mutex_);
-  // The storage for the value of a key that is not there, and for which there is room; the caller
-  // constructs it, by an operation that cannot fail.
+  // The storage for the value of a key that is not there, and for which there is room. The caller
+  // constructs it, by an operation that cannot fail, and then has it published.
   void* Insert(void* key, const void* given) ELEGY_REQUIRES(mutex_);
+  void PublishInserted() ELEGY_REQUIRES(mutex_);
   bool Erase(const void* key) ELEGY_REQUIRES(mutex_);
   void EraseAll() ELEGY_REQUIRES(mutex_);
 
@@ -68,9 +80,10 @@ class WeakTable final : public TracedTable {
   // clearing of this table.
   std::size_t CountLive(const MutatorCore& mutator) ELEGY_REQUIRES(mutex_);
 
-  // The first entry with an order above `after` whose key is not dead, which is kept alive by the
-  // caller's stack from now on; its value in *value. Null at the end. O(log n + holes).
-  const Entry* NextLive(MutatorCore& mutator, std::uint64_t after, void** value)
+  // The order of the first entry above `after` whose key is not dead, which is kept alive by the
+  // caller's stack from now on; the address that the program gave for it, and its value. 0 at the
+  // end. O(log n + holes).
+  std::uint64_t NextLive(MutatorCore& mutator, std::uint64_t after, void** given, void** value)
       ELEGY_REQUIRES(mutex_);
   // No entry has been inserted after this order so far.
   std::uint64_t LastOrder() ELEGY_REQUIRES(mutex_) { return next_order_ - 1; }
@@ -80,18 +93,18 @@ class WeakTable final : public TracedTable {
   std::size_t ClearDead(const Liveness& liveness) override ELEGY_EXCLUDES(mutex_);
 
  private:
-  using Index = std::vector<std::uint32_t, TableAllocator<std::uint32_t>>;
+  // Null: a table without entries. Relaxed: under the lock.
+  TableArrays* Arrays() const { return arrays_.load(std::memory_order_relaxed); }
+  // Acquire: pairs with Publish.
+  TableArrays* SharedArrays() const { return arrays_.load(std::memory_order_acquire); }
+  // Release: pairs with SharedArrays.
+  void Publish(TableArrays* arrays) { arrays_.store(arrays, std::memory_order_release); }
+  std::size_t Capacity() const;
 
-  Entry& At(std::size_t number) ELEGY_REQUIRES(mutex_) {
-    return *reinterpret_cast<Entry*>(entries_ + number * entry_bytes_);
-  }
-  void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_) {
-    return entries_ + number * entry_bytes_ + value_offset_;
-  }
-  std::size_t IndexSlotOf(const void* key) ELEGY_REQUIRES(mutex_);
-  void EraseAt(std::size_t index_slot) ELEGY_REQUIRES(mutex_);
+  TableEntry& At(std::size_t number) ELEGY_REQUIRES(mutex_);
+  void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_);
+  void EraseAt(std::size_t index_slot, std::size_t number) ELEGY_REQUIRES(mutex_);
   void Rebuild(std::size_t capacity) ELEGY_REQUIRES(mutex_);
-  void FreeArray() ELEGY_REQUIRES(mutex_);
   void DestroyEntries() ELEGY_REQUIRES(mutex_);
   void ShrinkIfSparse() ELEGY_REQUIRES(mutex_);
   std::size_t FirstAfter(std::uint64_t order) ELEGY_REQUIRES(mutex_);
@@ -102,15 +115,11 @@ class WeakTable final : public TracedTable {
   HeapState& heap_;
 
   Mutex mutex_;
-  std::byte* entries_ ELEGY_GUARDED_BY(mutex_) = nullptr;
-  std::size_t capacity_ ELEGY_GUARDED_BY(mutex_) = 0;  // entries that there is room for
-  std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries and holes
-  std::size_t size_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries
+  std::atomic<TableArrays*> arrays_{nullptr};
+  std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;  // entries and holes
+  std::size_t size_ ELEGY_GUARDED_BY(mutex_) = 0;  // entries
   std::uint64_t layout_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::uint64_t next_order_ ELEGY_GUARDED_BY(mutex_) = 1;
-  // Entry numbers plus one; 0: never used; kErased: used once. A power of two, at least twice the
-  // entries' capacity.
-  Index index_ ELEGY_GUARDED_BY(mutex_);
 };
 
 }  // namespace elegy::internal
