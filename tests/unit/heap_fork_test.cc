@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -57,6 +58,56 @@ class PrepareForkTest : public HeapTest {
     EXPECT_GT(heap().Stats().cycles, cycles + 1);
   }
 };
+
+// Beside a mutator that does nothing but what makes it wait. While it is between two waits it is
+// not inside a BlockingRegion: refused, too.
+class PrepareForkBesideAWaiterTest : public PrepareForkTest {
+ protected:
+  void ExpectRefused(void (*wait)(Heap&)) {
+    std::atomic<int> waits{0};
+    std::atomic<bool> done{false};
+    std::thread waiter([&] {
+      const Mutator guest(heap());
+      while (!done) {
+        waits++;
+        wait(heap());
+      }
+    });
+    while (waits < 2) mutator().Safepoint();
+    for (int i = 0; i < 20; i++) {
+      const absl::Status status = heap().PrepareFork();
+      EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+      if (status.ok()) heap().AfterFork();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    done = true;
+    {
+      const BlockingRegion region(mutator());
+      waiter.join();
+    }
+    ASSERT_TRUE(heap().PrepareFork().ok());
+    heap().AfterFork();
+    CollectPrecisely();
+  }
+};
+
+TEST_F(PrepareForkBesideAWaiterTest, ForACollection) {
+  ExpectRefused([](Heap& heap) { heap.Collect(); });
+}
+
+TEST_F(PrepareForkBesideAWaiterTest, ForRoom) {
+  const Persistent<Array<char>> most = MakeArray<char>(std::size_t{600} << 20);
+  ExpectRefused([](Heap&) {
+    EXPECT_THROW(MakeArray<char>(std::size_t{500} << 20), std::bad_alloc);  // of 1 GiB in all
+  });
+}
+
+TEST_F(PrepareForkBesideAWaiterTest, ForNativeMemory) {
+  ExpectRefused([](Heap& heap) {
+    heap.AdjustExternalBytes(std::ptrdiff_t{1} << 40);
+    Mutator::Current().Safepoint();
+  });
+}
 
 // Both are inside a BlockingRegion once the second waits, which nobody can see: refused before,
 // too.
