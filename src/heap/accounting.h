@@ -3,6 +3,10 @@
 // `budget` is what may still be allocated (or told as external) until a cycle should start; it goes
 // below zero while that cycle runs. At minus `reserve` the heap has reached its goal: from there on
 // mutators help to mark. The pacer sets both at the end of a cycle.
+//
+// Blocks held back for their own kind (src/heap/held_blocks.h) are free, but still count towards
+// max_heap_bytes for who takes blocks, lest both together pass it. Who takes native memory may have
+// their share: it does not wait for two cycles.
 
 #ifndef ELEGY_SRC_HEAP_ACCOUNTING_H_
 #define ELEGY_SRC_HEAP_ACCOUNTING_H_
@@ -18,7 +22,7 @@ namespace elegy::internal {
 // All orderings are relaxed: sums that nothing else hangs on.
 class Accounting {
  public:
-  // Adds to what counts towards max_heap_bytes, if there is room.
+  // Adds to what counts towards max_heap_bytes, if there is room beside what is held back.
   bool TryTake(std::size_t bytes, std::size_t max_bytes) {
     std::size_t used = taken_.load(std::memory_order_relaxed);  // as above
     do {
@@ -28,7 +32,22 @@ class Accounting {
     return true;
   }
   void Give(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
-  std::size_t Taken() const { return taken_.load(std::memory_order_relaxed); }          // as above
+  // For weak tables and records: what is held back is room, too.
+  bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
+    return TryTake(bytes, max_bytes + Held());
+  }
+
+  // Of what has been taken, so much is held back; or is no longer.
+  void Hold(std::size_t bytes) { held_.fetch_add(bytes, std::memory_order_relaxed); }    // as above
+  void Unhold(std::size_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
+  std::size_t Held() const { return held_.load(std::memory_order_relaxed); }             // as above
+
+  // Without what is held back.
+  std::size_t Taken() const {
+    const std::size_t held = Held();
+    const std::size_t taken = taken_.load(std::memory_order_relaxed);  // as above
+    return taken > held ? taken - held : 0;
+  }
 
   // Returns what is left of the budget.
   std::int64_t Spend(std::int64_t bytes) {
@@ -65,6 +84,7 @@ class Accounting {
 
  private:
   std::atomic<std::size_t> taken_{0};
+  std::atomic<std::size_t> held_{0};
   std::atomic<std::int64_t> budget_{0};
   std::atomic<std::int64_t> reserve_{0};
   std::atomic<std::int64_t> room_{0};  // what budget and reserve were together

@@ -129,19 +129,15 @@ bool BlockPool::Grow(std::size_t blocks) {
   return true;
 }
 
-std::size_t BlockPool::Take(std::size_t count, bool zeroed) {
-  std::size_t block;
-  {
-    MutexLock lock(mutex_);
+std::size_t BlockPool::Take(std::size_t count) {
+  MutexLock lock(mutex_);
+  std::size_t block = count == 1 ? FindOne() : FindRun(count);
+  if (block == kNoBlock) {
+    if (!Grow(count)) return kNoBlock;
     block = count == 1 ? FindOne() : FindRun(count);
-    if (block == kNoBlock) {
-      if (!Grow(count)) return kNoBlock;
-      block = count == 1 ? FindOne() : FindRun(count);
-      ELEGY_CHECK(block != kNoBlock);
-    }
-    SetFree(block, count, false);
+    ELEGY_CHECK(block != kNoBlock);
   }
-  if (zeroed) platform::Discard(Address(block), count * kBlockBytes);
+  SetFree(block, count, false);
   return block;
 }
 

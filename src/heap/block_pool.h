@@ -44,9 +44,9 @@ class BlockPool {
   std::size_t Frontier() const { return frontier_.load(std::memory_order_acquire); }
 
   // `count` neighbouring free blocks, or kNoBlock if the range is spent or the system refuses. The
-  // caller must describe them. `zeroed` asks for memory that reads zero. O(1) for one block but for
-  // a search that resumes where the last one ended.
-  std::size_t Take(std::size_t count, bool zeroed);
+  // caller must describe them. O(1) for one block but for a search that resumes where the last one
+  // ended.
+  std::size_t Take(std::size_t count);
   void Give(std::size_t block, std::size_t count);
 
   // How many blocks the large object has whose head this is. O(blocks).

@@ -20,6 +20,7 @@
 #include "src/heap/accounting.h"
 #include "src/heap/block_pool.h"
 #include "src/heap/collection_request.h"
+#include "src/heap/held_blocks.h"
 #include "src/heap/histogram.h"
 #include "src/heap/object_ref.h"
 #include "src/heap/root_table.h"
@@ -91,6 +92,7 @@ struct HeapState : HeapCore {
 
   Mutex large_mutex;
   std::vector<std::uint32_t> large_heads ELEGY_GUARDED_BY(large_mutex);
+  HeldSpans held_spans ELEGY_GUARDED_BY(large_mutex);
 
   Worklist worklist;
   MarkingState* marking = nullptr;  // the collector's; set before there are mutators

@@ -44,13 +44,26 @@ void Space::AddFreshBlock(std::size_t block) {
   for (std::vector<std::uint32_t>* list : {&blocks_, &available_, &scarce_, &unswept_}) {
     if (list->capacity() <= count_) list->reserve(std::max<std::size_t>(4, count_ * 2));
   }
+  if (held_.Reserved() <= count_) held_.Reserve(std::max<std::size_t>(4, count_ * 2));
   blocks_.push_back(static_cast<std::uint32_t>(block));
   count_++;
 }
 
-void Space::ForgetBlock() {
+void Space::Hold(std::size_t block) {
   MutexLock lock(mutex_);
-  count_--;
+  held_.Add(block);
+}
+
+std::size_t Space::TakeHeld() {
+  MutexLock lock(mutex_);
+  return held_.TakeLowest();
+}
+
+std::size_t Space::ReleaseHeld() {
+  MutexLock lock(mutex_);
+  const std::size_t block = held_.TakeAny();
+  if (block != BlockPool::kNoBlock) count_--;
+  return block;
 }
 
 void Space::AddBlock(std::size_t block) {

@@ -6,9 +6,12 @@
 //   scarce     the same with few, taken only when the heap's limit leaves no better choice
 //   unswept    found by the cycle that has just ended, not yet swept
 //   full       swept, without free cells; in no list but `blocks`
-// `blocks` lists all blocks but the unswept ones. The sweep of a new cycle moves `blocks` to
-// `unswept`; each is swept once, by the collector or by a mutator that needs a block of the space,
-// and goes back to `blocks`, or to the pool if nothing in it lives.
+//   held       swept, without a live object; free to everybody but the space, for a while
+//              (src/heap/held_blocks.h)
+// `blocks` lists all blocks but the unswept and the held ones. The sweep of a new cycle moves
+// `blocks` to `unswept`; each is swept once, by the collector or by a mutator that needs a block of
+// the space, and goes back to `blocks`, or is held if nothing in it lives; what is still held then
+// goes to the pool.
 //
 // Epochs. A mutator whose epoch is N (it has answered handshake 4 of cycle N, or attached since)
 // allocates only from blocks of epoch N: those swept in cycle N or taken fresh since. The beginning
@@ -29,6 +32,7 @@
 #include "elegy/internal/mutex.h"
 #include "elegy/internal/type_info.h"
 #include "src/heap/block_pool.h"
+#include "src/heap/held_blocks.h"
 
 namespace elegy::internal {
 
@@ -57,8 +61,13 @@ class Space {
   // list needs memory to take the block in, wherever it goes.
   void AddFreshBlock(std::size_t block);
   void AddBlock(std::size_t block);
-  // A block is the space's no longer; it is in no list.
-  void ForgetBlock();
+
+  // A block of the space that a sweep has found empty, described as free.
+  void Hold(std::size_t block);
+  // One that is held, to be described by the caller and then added; or kNoBlock.
+  std::size_t TakeHeld();
+  // One that is held and is the space's no longer; or kNoBlock.
+  std::size_t ReleaseHeld();
 
   // The beginning of a sweep: the blocks that are not of `epoch` are to be swept, and are available
   // no longer. Calls count(blocks) before anyone can take one.
@@ -99,6 +108,7 @@ class Space {
   std::vector<std::uint32_t> available_;
   std::vector<std::uint32_t> scarce_;
   std::vector<std::uint32_t> unswept_ ELEGY_GUARDED_BY(mutex_);
+  HeldBlocks held_ ELEGY_GUARDED_BY(mutex_);
 };
 
 // The spaces of one heap, by number.

@@ -11,6 +11,7 @@
 #include "src/heap/size_class.h"
 #include "src/mark/assist.h"
 #include "src/mutator/handshake.h"
+#include "src/mutator/waiting.h"
 #include "src/platform/platform.h"
 #include "src/sweep/sweeper.h"
 
@@ -20,12 +21,6 @@ namespace {
 
 // A mutator tells the heap of its allocations in portions of this size, at least.
 constexpr std::ptrdiff_t kCountPortion = 64 << 10;
-
-// An allocation that finds no room waits for so many full cycles: the second collects what only the
-// first one's clearing and callbacks' records made garbage.
-constexpr int kMostCyclesForRoom = 2;
-// While little is alive, other mutators have taken what the cycles freed: many more are waited for.
-constexpr int kMostCyclesInCompetition = 32;
 
 struct CellRange {
   std::size_t begin;
@@ -125,21 +120,6 @@ void Assist(MutatorImpl& mutator) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-// Whether there will be no room for so many bytes, after as many cycles as have been waited for.
-bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles) {
-  const std::size_t limit = state.options.max_heap_bytes;
-  if (bytes > limit || cycles >= kMostCyclesInCompetition) return true;
-  if (cycles < kMostCyclesForRoom) return false;
-  return bytes > limit / 2 || state.old_live_bytes.Get() + bytes > limit / 4 * 3;
-}
-
-// At max_heap_bytes: waits for a full cycle.
-void AwaitRoom(MutatorImpl& mutator) {
-  const std::uint64_t begin = platform::NowNs();
-  AwaitNewCycle(mutator, StackState::kMayHoldPointers);
-  mutator.state.stall_max.Update(platform::NowNs() - begin);
-}
-
 void Own(MutatorImpl& mutator, std::size_t number, Space& space, std::size_t block) {
   mutator.owned[number] = {&space, block, 0};
 }
@@ -153,13 +133,30 @@ std::size_t ReuseBlock(MutatorImpl& mutator, Space& space) {
   return SweepForAllocation(state, space, mutator.epoch);
 }
 
-// A fresh block, for whose bytes there is room.
-std::size_t FreshBlock(MutatorImpl& mutator, Space& space) {
+// A block that the last sweep has freed and held back for this space; or kNoBlock.
+std::size_t HeldBlock(MutatorImpl& mutator, Space& space) {
+  HeapState& state = mutator.state;
+  const std::size_t block = space.TakeHeld();
+  if (block == BlockPool::kNoBlock) return block;
+  state.accounting.Unhold(kBlockBytes);
+  // Described first, as in FreshBlock.
+  BlockInfo& info = state.pool.Info(block);
+  info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
+  space.AddBlock(block);
+  return block;
+}
+
+// A fresh block, for whose bytes there is room; or kNoBlock if another cycle may help.
+std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
   HeapState& state = mutator.state;
   std::size_t block = BlockPool::kNoBlock;
   try {
-    block = state.pool.Take(1, false);
-    if (block == BlockPool::kNoBlock) throw std::bad_alloc();
+    block = state.pool.Take(1);
+    if (block == BlockPool::kNoBlock) {
+      if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
+      state.accounting.Give(kBlockBytes);
+      return block;
+    }
     // Described first: a sweep that finds the block in the list must know that it is new.
     BlockInfo& info = state.pool.Info(block);
     info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
@@ -183,8 +180,11 @@ void AcquireBlock(MutatorImpl& mutator, std::size_t number, Space& space) {
     std::size_t block = ReuseBlock(mutator, space);
     if (block == BlockPool::kNoBlock) {
       Assist(mutator);
+      block = HeldBlock(mutator, space);
+    }
+    if (block == BlockPool::kNoBlock) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
-        block = FreshBlock(mutator, space);
+        block = FreshBlock(mutator, space, cycles);
       } else {
         block = space.TakeScarce(state.pool, mutator.epoch);
       }
@@ -221,31 +221,80 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
   }
 }
 
+// Under the lock under which the head is listed: the collector must find it described.
+void DescribeSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, std::size_t count) {
+  const BlockPool& pool = mutator.state.pool;
+  for (std::size_t i = count; i > 1; i--) {
+    pool.Info(head + i - 1)
+        .Describe(BlockKind::kLargeRest, &type, 0, static_cast<std::uint32_t>(i - 1),
+                  mutator.epoch);
+  }
+  pool.Info(head).Describe(BlockKind::kLargeHead, &type, 0, 0, mutator.epoch);
+}
+
+// As HeldBlock.
+std::size_t HeldSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
+  HeapState& state = mutator.state;
+  MutexLock lock(state.large_mutex);
+  state.large_heads.push_back(0);  // first, for it may throw
+  const std::size_t head = state.held_spans.Take(type, count);
+  if (head == BlockPool::kNoBlock) {
+    state.large_heads.pop_back();
+    return head;
+  }
+  state.large_heads.back() = static_cast<std::uint32_t>(head);
+  state.accounting.Unhold(count * kBlockBytes);
+  DescribeSpan(mutator, type, head, count);
+  return head;
+}
+
+// As FreshBlock.
+std::size_t FreshSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count, int cycles) {
+  HeapState& state = mutator.state;
+  std::size_t head = BlockPool::kNoBlock;
+  try {
+    head = state.pool.Take(count);
+    if (head == BlockPool::kNoBlock) {
+      if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
+      state.accounting.Give(count * kBlockBytes);
+      return head;
+    }
+    MutexLock lock(state.large_mutex);
+    state.large_heads.push_back(static_cast<std::uint32_t>(head));
+    DescribeSpan(mutator, type, head, count);
+    return head;
+  } catch (...) {
+    if (head != BlockPool::kNoBlock) state.pool.Give(head, count);
+    state.accounting.Give(count * kBlockBytes);
+    throw;
+  }
+}
+
+// As AcquireBlock.
+std::size_t AcquireSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
+  HeapState& state = mutator.state;
+  const std::size_t bytes = count * kBlockBytes;
+  for (int cycles = 0;; cycles++) {
+    std::size_t head = HeldSpan(mutator, type, count);
+    if (head == BlockPool::kNoBlock &&
+        state.accounting.TryTake(bytes, state.options.max_heap_bytes)) {
+      head = FreshSpan(mutator, type, count, cycles);
+    }
+    if (head != BlockPool::kNoBlock) return head;
+    if (IsHopeless(state, bytes, cycles)) throw std::bad_alloc();
+    AwaitRoom(mutator);
+  }
+}
+
 // Blocks of its own for one object. Counted at once; swept by the collector alone.
 void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t bytes, bool zeroed) {
   AnswerIfAsked(mutator);
   HeapState& state = mutator.state;
   Assist(mutator);
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
-  TakeBytes(mutator, count * kBlockBytes);
-  std::size_t head = BlockPool::kNoBlock;
-  try {
-    head = state.pool.Take(count, zeroed);
-    if (head == BlockPool::kNoBlock) throw std::bad_alloc();
-    MutexLock lock(state.large_mutex);
-    state.large_heads.push_back(static_cast<std::uint32_t>(head));
-    // No safepoint from here on: the collector must find the head described.
-    for (std::size_t i = count; i > 1; i--) {
-      state.pool.Info(head + i - 1)
-          .Describe(BlockKind::kLargeRest, &type, 0, static_cast<std::uint32_t>(i - 1),
-                    mutator.epoch);
-    }
-    state.pool.Info(head).Describe(BlockKind::kLargeHead, &type, 0, 0, mutator.epoch);
-  } catch (...) {
-    if (head != BlockPool::kNoBlock) state.pool.Give(head, count);
-    state.accounting.Give(count * kBlockBytes);
-    throw;
-  }
+  const std::size_t head = AcquireSpan(mutator, type, count);
+  if (zeroed) platform::Discard(state.pool.Address(head), count * kBlockBytes);
+  // No safepoint since the head was listed.
   if (mutator.black) state.MarkBits().SetRange(head, 0, 1);  // first
   ELEGY_CHAOS_POINT("large object half claimed");
   mutator.AllocatedBits().SetRange(head, 0, 1);
@@ -277,34 +326,6 @@ void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
 void GiveUpBlocks(MutatorImpl& mutator) {
   GiveUpAll(mutator, /*to_others=*/true);
   CountAllocations(mutator);
-}
-
-void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait) {
-  const StackState before = mutator.stack_state;
-  if (stack == StackState::kNoPointers) mutator.stack_state = stack;
-  EnterBlocked(mutator, __builtin_frame_address(0));
-  wait();
-  LeaveBlocked(mutator);
-  mutator.stack_state = before;
-}
-
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle) {
-  AwaitBlocked(mutator, StackState::kMayHoldPointers,
-               [&] { mutator.state.request.WaitFor(cycle); });
-}
-
-void AwaitNewCycle(MutatorImpl& mutator, StackState stack) {
-  CollectionRequest& request = mutator.state.request;
-  AwaitBlocked(mutator, stack, [&] { request.WaitFor(request.Ask()); });
-}
-
-void TakeBytes(MutatorImpl& mutator, std::size_t bytes) {
-  HeapState& state = mutator.state;
-  const std::size_t limit = state.options.max_heap_bytes;
-  for (int cycles = 0; !state.accounting.TryTake(bytes, limit); cycles++) {
-    if (IsHopeless(state, bytes, cycles)) throw std::bad_alloc();
-    AwaitRoom(mutator);
-  }
 }
 
 void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,

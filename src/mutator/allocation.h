@@ -13,7 +13,6 @@
 
 #include <cstdint>
 
-#include "absl/functional/function_ref.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
@@ -26,20 +25,6 @@ void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch);
 
 // Detaching: the same for the blocks, which other mutators may go on with.
 void GiveUpBlocks(MutatorImpl& mutator);
-
-// Waits, with the calling thread's mutator blocked.
-void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait);
-
-// The calling thread's mutator waits, blocked, until that cycle has finished.
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle);
-
-// The same for a cycle that it asks for when it is blocked: so the collector answers all handshakes
-// in its place, and finds memory for the answers even where this thread has just found none.
-void AwaitNewCycle(MutatorImpl& mutator, StackState stack);
-
-// Adds to what counts towards max_heap_bytes, if need be after collections. Throws std::bad_alloc
-// if a full cycle has failed to make room. A safepoint.
-void TakeBytes(MutatorImpl& mutator, std::size_t bytes);
 
 }  // namespace elegy::internal
 

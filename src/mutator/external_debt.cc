@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "src/mutator/allocation.h"
+#include "src/mutator/waiting.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {

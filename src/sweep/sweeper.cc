@@ -68,10 +68,34 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
   return live;
 }
 
-void FreeBlocks(HeapState& heap, std::size_t block, std::size_t count) {
+// Free from now on, but only for what is like it.
+void SetHeld(HeapState& heap, std::size_t block, std::size_t count) {
   for (std::size_t i = block; i < block + count; i++) heap.pool.Info(i).SetFree();
+  heap.accounting.Hold(count * kBlockBytes);
+}
+
+// Free for all.
+void FreeHeld(HeapState& heap, std::size_t block, std::size_t count) {
   heap.pool.Give(block, count);
+  heap.accounting.Unhold(count * kBlockBytes);
   heap.accounting.Give(count * kBlockBytes);
+}
+
+// What the last sweep has held back.
+void ReleaseHeld(HeapState& heap) {
+  heap.spaces.ForEach([&](Space& space) {
+    while (true) {
+      const std::size_t block = space.ReleaseHeld();
+      if (block == BlockPool::kNoBlock) return;
+      FreeHeld(heap, block, 1);
+    }
+  });
+  std::vector<HeldSpans::Span> spans;
+  {
+    MutexLock lock(heap.large_mutex);
+    spans = heap.held_spans.TakeAll();
+  }
+  for (const HeldSpans::Span& span : spans) FreeHeld(heap, span.head, span.count);
 }
 
 bool IsWorthClaiming(const HeapState& heap, std::size_t block, std::size_t live) {
@@ -97,8 +121,8 @@ void SweepSpace(HeapState& heap, Space& space, std::uint32_t epoch) {
     if (block == BlockPool::kNoBlock) return;
     const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
     if (live == 0) {
-      space.ForgetBlock();
-      FreeBlocks(heap, block, 1);
+      SetHeld(heap, block, 1);
+      space.Hold(block);
     } else {
       List(heap, space, block, live);
     }
@@ -135,7 +159,10 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
       survivors.push_back(head);
     } else {
       if (was) DestroyLarge(heap, head);  // not if its constructor has thrown
-      FreeBlocks(heap, head, span);
+      const TypeInfo& type = *heap.pool.Info(head).Type();
+      SetHeld(heap, head, span);
+      MutexLock lock(heap.large_mutex);
+      heap.held_spans.Add(type, {head, span});
     }
   }
   MutexLock lock(heap.large_mutex);
@@ -147,6 +174,7 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
 SweepResult SweepAll(HeapState& heap, std::uint32_t epoch) {
   heap.swept_live_bytes.Subtract(heap.swept_live_bytes.Get());  // nobody else sweeps yet
   heap.swept_reusable_bytes.Subtract(heap.swept_reusable_bytes.Get());
+  ReleaseHeld(heap);
   // Counted before it can be taken, so that the count never reaches zero too early.
   AddUnswept(heap, 1);
   heap.spaces.ForEach([&](Space& space) {

@@ -1,6 +1,6 @@
 #include "elegy/weak_map.h"
-#include "src/mutator/allocation.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/mutator/waiting.h"
 
 namespace elegy::internal {
 

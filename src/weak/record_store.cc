@@ -27,7 +27,7 @@ void RecordStore::AddSlab() {
   const std::size_t bytes =
       std::max(std::min(doubled, kMostSlabBytes), RoundUp(record_bytes_, kMaxAlignment));
   slabs_.reserve(slabs_.size() + 1);
-  if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
+  if (!heap_.accounting.TryTakeNative(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
   try {
     auto* const memory = static_cast<std::byte*>(AllocateTable(bytes));
     slabs_.push_back({memory, bytes, 0, bytes / record_bytes_});

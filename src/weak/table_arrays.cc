@@ -30,7 +30,7 @@ TableArrays* TableArrays::New(HeapState& heap, std::size_t capacity, std::size_t
   const std::size_t entries_at =
       RoundUp(index_at + index_size * sizeof(std::uint32_t), kMaxAlignment);
   const std::size_t bytes = entries_at + capacity * entry_bytes;
-  if (!heap.accounting.TryTake(bytes, heap.options.max_heap_bytes)) throw std::bad_alloc();
+  if (!heap.accounting.TryTakeNative(bytes, heap.options.max_heap_bytes)) throw std::bad_alloc();
   std::byte* memory;
   try {
     memory = static_cast<std::byte*>(AllocateTable(bytes));

@@ -26,7 +26,7 @@ TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
 TableBytes::~TableBytes() { heap_.accounting.Give(bytes_); }
 
 void TableBytes::Take(std::size_t bytes) {
-  if (!heap_.accounting.TryTake(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
+  if (!heap_.accounting.TryTakeNative(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
   bytes_ += bytes;
 }
 

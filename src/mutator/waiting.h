@@ -1,0 +1,37 @@
+// Waiting for collections, and for the room that they make. A mutator that waits is blocked: the
+// collector acts in its place.
+
+#ifndef ELEGY_SRC_MUTATOR_WAITING_H_
+#define ELEGY_SRC_MUTATOR_WAITING_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "src/mutator/mutator_impl.h"
+
+namespace elegy::internal {
+
+// Waits, with the calling thread's mutator blocked.
+void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait);
+
+// The calling thread's mutator waits, blocked, until that cycle has finished.
+void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle);
+
+// The same for a cycle that it asks for when it is blocked: so the collector answers all handshakes
+// in its place, and finds memory for the answers even where this thread has just found none.
+void AwaitNewCycle(MutatorImpl& mutator, StackState stack);
+
+// At max_heap_bytes: waits for a full cycle.
+void AwaitRoom(MutatorImpl& mutator);
+
+// Whether there will be no room for so many bytes, after as many cycles as have been waited for.
+bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles);
+
+// Whether the pool, whose range is spent or to which the system gives no more, may have something
+// after another cycle: what is held back now.
+bool MayGetHeld(const HeapState& state, int cycles);
+
+}  // namespace elegy::internal
+
+#endif  // ELEGY_SRC_MUTATOR_WAITING_H_
