@@ -131,9 +131,9 @@ class FinalizationRegistry {
   // Runs in the sweep: drops and counts the registrations that are left.
   ~FinalizationRegistry() { core_->Close(); }
 
-  // InvalidArgument: a null target or token, or a target that is the held value. FailedPrecondition
-  // after Heap::Shutdown. ResourceExhausted if a cycle did not make room within max_heap_bytes. If
-  // it fails the held value is destroyed with the call.
+  // InvalidArgument: a null target or token, a target that is the held value, or external bytes
+  // beyond PTRDIFF_MAX. FailedPrecondition after Heap::Shutdown. ResourceExhausted if a cycle did
+  // not make room within max_heap_bytes. If it fails the held value is destroyed with the call.
   template <ObjectPointer P>
   absl::Status Register(P&& target, Held held, RegisterOptions options = {}) {
     return Add(internal::AddressIn(target), false, nullptr, std::move(held), options).status();

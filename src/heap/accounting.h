@@ -49,9 +49,11 @@ class Accounting {
     return taken > held ? taken - held : 0;
   }
 
-  // Returns what is left of the budget.
+  // Returns what is left of the budget. Numbers without sense wrap around, as in the atomic.
   std::int64_t Spend(std::int64_t bytes) {
-    return budget_.fetch_sub(bytes, std::memory_order_relaxed) - bytes;  // as above
+    const std::int64_t budget = budget_.fetch_sub(bytes, std::memory_order_relaxed);  // as above
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(budget) -
+                                     static_cast<std::uint64_t>(bytes));
   }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
   void SetBudget(std::int64_t budget, std::int64_t reserve) {

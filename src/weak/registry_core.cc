@@ -1,6 +1,7 @@
 #include "elegy/internal/registry_core.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <utility>
@@ -85,6 +86,9 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
   if (target == nullptr) return absl::InvalidArgumentError("elegy: Register of a null target");
   if (has_token && token == nullptr) {
     return absl::InvalidArgumentError("elegy: Register with a null unregister token");
+  }
+  if (options.external_bytes > PTRDIFF_MAX) {
+    return absl::InvalidArgumentError("elegy: Register with more external bytes than exist");
   }
   MutatorImpl& mutator = CurrentImpl();
   void* const target_start = StartOfOwn(mutator, target);

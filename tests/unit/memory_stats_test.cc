@@ -312,5 +312,26 @@ TEST(MemoryOptionsTest, ExtremesWork) {
   }
 }
 
+// More than there is address space: refused, or at least no harm.
+TEST_F(MemoryStatsTest, ExternalBytesBeyondAllMeasure) {
+  constexpr std::ptrdiff_t kMost = std::numeric_limits<std::ptrdiff_t>::max();
+  using Registry = FinalizationRegistry<int>;
+  const Persistent<Registry> registry = Make<Registry>([](int) {});
+  const Persistent<Array<int>> target = MakeArray<int>(1);
+  heap().AdjustExternalBytes(1000);
+  for (const std::size_t bytes :
+       {std::size_t{kMost} + 1, std::numeric_limits<std::size_t>::max()}) {
+    const absl::Status status = registry->Register(target, 1, {.external_bytes = bytes});
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_EQ(heap().Stats().external_bytes, 1000u);
+  }
+  for (int i = 0; i < 3; i++) heap().AdjustExternalBytes(kMost);
+  CollectPrecisely();
+  MakeArray<char>(1000);
+  for (int i = 0; i < 3; i++) heap().AdjustExternalBytes(-kMost);
+  CollectPrecisely();
+  EXPECT_EQ(heap().Stats().external_bytes, 1000u);
+}
+
 }  // namespace
 }  // namespace elegy::test
