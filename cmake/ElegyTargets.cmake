@@ -22,3 +22,12 @@ function(elegy_set_sanitizers target)
     target_link_options(${target} PUBLIC -fsanitize=${ELEGY_SANITIZE})
   endif()
 endfunction()
+
+# Public, since templates of the library's headers are compiled into what uses them. Counters are
+# atomic: many threads add to them.
+function(elegy_set_coverage target)
+  if(ELEGY_COVERAGE)
+    target_compile_options(${target} PUBLIC --coverage -fprofile-update=atomic)
+    target_link_options(${target} PUBLIC --coverage)
+  endif()
+endfunction()

@@ -11,6 +11,11 @@ clang_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
 
 jobs=$(nproc)
 
+# Names the contents of all files below the paths: a result says of which sources it is.
+digest() {
+  find "$@" -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-12
+}
+
 say() {
   printf '== %s\n' "$*"
 }

@@ -1,12 +1,13 @@
-// A program that lives long: threads come and go, share, weakly cache and register objects, and in
-// each round everything dies. Nothing may be left over: every object made has been destroyed, every
+// A program that lives long: threads come and go, share, weakly hold, cache and register objects,
+// and in each round everything dies; then a thread does the same on another heap while its requests
+// for memory fail at random. Nothing may be left over: every object made has been destroyed, every
 // registration has been delivered, cancelled or dropped, and the process takes no more memory than
 // in its early rounds.
 //
 // Usage: elegy_soak SECONDS
 //
-// Prints a line for each round, and fails if something does not add up. ELEGY_TEST_SEED repeats
-// what the threads choose.
+// Prints a line for each round and, as key=value, its figures; fails if something does not add up.
+// ELEGY_TEST_SEED repeats what the threads choose.
 
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #include <optional>
 
 #include "elegy/elegy.h"
+#include "tests/faults/faults.h"
+#include "tests/soak/mix.h"
 #include "tests/support/stress.h"
 
 namespace elegy::test {
@@ -29,125 +32,144 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kThreads = 3;
-constexpr std::size_t kSlots = 2000;
 constexpr std::size_t kActs = 200'000;  // of each thread in each round
+constexpr std::size_t kActsOfTurn = 64;
+constexpr std::size_t kFaultyActs = 20'000;  // in each round
+constexpr std::size_t kFaultWithin = 16;     // requests
 // Rounds until the process is as large as it gets, and what it may be larger later on.
 constexpr int kWarmUpRounds = 5;
 constexpr std::size_t kTolerance = std::size_t{32} << 20;
 
-struct Node {
-  Node(std::uint64_t id, Census& census) : counted(id, census) {}
-  void Trace(Visitor& visitor) const {
-    visitor.Trace(next);
-    visitor.Trace(weak);
+template <class F>
+void OnMutator(Heap& heap, F&& f) {
+  RunThreads(1, [&](int) {
+    const Mutator mutator(heap);
+    f();
+  });
+}
+
+// A heap with what becomes of what is made on it.
+struct Life {
+  explicit Life(HeapOptions options = {}) : heap(TestOptions(options)) {}
+
+  // Begins a mix, has f use it, and lets everything die. False if something is left over.
+  template <class F>
+  bool Round(F&& f) {
+    std::optional<Mix> mix;
+    OnMutator(heap, [&] { mix.emplace(census, callbacks); });
+    f(*mix);
+    OnMutator(heap, [&] { mix.reset(); });
+    heap.Collect();
+    // A registry with records queued lives until they have run.
+    OnMutator(heap, [] { Mutator::Current().DrainFinalization(); });
+    for (int i = 0; i < 2; i++) heap.Collect();
+    const HeapStats stats = heap.Stats();
+    return census.made == census.destroyed && stats.records_registered == Accounted(stats) &&
+           stats.records_delivered == callbacks;
   }
 
-  Counted counted;
-  Member<Node> next;
-  WeakMember<Node> weak;
-};
-
-using Slots = Array<AtomicMember<Node>>;
-using Map = IterableWeakMap<Node, Member<Node>>;
-using Cache = WeakCache<std::size_t, Node>;
-using Registry = FinalizationRegistry<std::uint64_t>;
-
-// What the threads of a round share.
-struct Shared {
-  explicit Shared(std::atomic<std::uint64_t>& callbacks)
-      : slots(MakeArray<AtomicMember<Node>>(kSlots)),
-        map(Make<Map>()),
-        cache(Make<Cache>()),
-        registry(Make<Registry>([&callbacks](std::uint64_t) { callbacks++; }, OnAnyMutator())) {}
-
-  static RegistryOptions OnAnyMutator() {
-    RegistryOptions options;
-    options.run_on = RegistryOptions::RunOn::kAnyMutator;
-    return options;
+  static std::uint64_t Accounted(const HeapStats& stats) {
+    return stats.records_delivered + stats.records_cancelled + stats.records_dropped;
   }
 
-  Persistent<Slots> slots;
-  Persistent<Map> map;
-  Persistent<Cache> cache;
-  Persistent<Registry> registry;
+  Census census;
+  std::atomic<std::uint64_t> callbacks{0};
+  Heap heap;
 };
 
 class Soak {
  public:
-  Soak() : heap_(TestOptions()) { StartTestChaos(); }
+  Soak() { StartTestChaos(); }
 
   // False if something is left over.
   bool RunRound() {
-    const std::uint64_t stream = rounds_++ * kThreads;
-    std::optional<Shared> shared;
-    OnMutator([&] { shared.emplace(callbacks_); });
-    {
-      BackToBackCycles cycles(heap_);
-      RunThreads(kThreads, [&](int thread) {
-        Random random(stream + static_cast<std::uint64_t>(thread));
-        Mutator mutator(heap_);
-        for (std::size_t act = 0; act < Scaled(kActs); act++) {
-          Act(*shared, random);
-          if (act % 64 == 0) mutator.EndTurn();
-        }
-      });
-    }
-    OnMutator([&] { shared.reset(); });
-    heap_.Collect();
-    // A registry with records queued lives until they have run.
-    OnMutator([] { Mutator::Current().DrainFinalization(); });
-    for (int i = 0; i < 2; i++) heap_.Collect();
-    return Report();
+    rounds_++;
+    const bool sound = RunThreadsRound() && RunFaultsRound();
+    resident_ = ResidentBytes();
+    if (rounds_ == 1) resident_first_ = resident_;
+    if (rounds_ <= kWarmUpRounds) resident_early_ = std::max(resident_early_, resident_);
+    PrintRound();
+    return sound && resident_ <= resident_early_ + kTolerance;
+  }
+
+  void PrintFigures() const {
+    const auto print = [](const char* name, std::uint64_t figure) {
+      std::printf("%s=%llu\n", name, Number(figure));
+    };
+    const Figures figures = Now();
+    print("rounds", rounds_);
+    print("cycles", figures.cycles);
+    print("operations", acts_);
+    print("objects", figures.objects);
+    print("records", figures.records);
+    print("accounted", figures.accounted);
+    print("faults", faults_);
+    print("memory_first_kib", resident_first_ >> 10);
+    print("memory_last_kib", resident_ >> 10);
   }
 
  private:
-  template <class F>
-  void OnMutator(F&& f) {
-    RunThreads(1, [&](int) {
-      const Mutator mutator(heap_);
-      f();
+  // Of both heaps.
+  struct Figures {
+    std::uint64_t cycles = 0, objects = 0, destroyed = 0, records = 0, accounted = 0;
+  };
+
+  bool RunThreadsRound() {
+    return shared_.Round([&](Mix& mix) {
+      BackToBackCycles cycles(shared_.heap);
+      RunThreads(kThreads, [&](int thread) {
+        Random random(rounds_ * (kThreads + 1) + static_cast<std::uint64_t>(thread));
+        Mutator mutator(shared_.heap);
+        for (std::size_t act = 0; act < Scaled(kActs); act++) {
+          mix.Act(random);
+          if (act % kActsOfTurn == 0) mutator.EndTurn();
+        }
+      });
+      acts_ += kThreads * Scaled(kActs);
     });
   }
 
-  void Act(Shared& shared, Random& random) {
-    AtomicMember<Node>& slot = (*shared.slots)[random.Below(kSlots)];
-    Node* const node = slot.load();
-    if (node == nullptr || random.OneIn(4)) {
-      Node* const made = Make<Node>(random.Next() | 1, census_);
-      made->next = node != nullptr && random.OneIn(2) ? node : nullptr;
-      made->weak = node;
-      slot.store(made);
-      return;
+  // No cycle runs while a request may fail: want of memory for the collector's own work is fatal.
+  bool RunFaultsRound() {
+    return faulty_.Round([&](Mix& mix) {
+      OnMutator(faulty_.heap, [&] {
+        Random random(rounds_ * (kThreads + 1) + kThreads);
+        for (std::size_t act = 0; act < Scaled(kFaultyActs);) {
+          Faults faults(1 + random.Below(kFaultWithin),
+                        random.OneIn(2) ? Faults::Extent::kOne : Faults::Extent::kFromThen);
+          while (!faults.Struck() && act < Scaled(kFaultyActs)) {
+            faults.Try([&] { mix.Act(random); });
+            if (++act % kActsOfTurn == 0) Mutator::Current().EndTurn();
+          }
+          faults_ += faults.Struck() ? 1 : 0;
+        }
+      });
+      acts_ += Scaled(kFaultyActs);
+    });
+  }
+
+  Figures Now() const {
+    Figures figures;
+    for (const Life* const life : {&shared_, &faulty_}) {
+      const HeapStats stats = life->heap.Stats();
+      figures.cycles += stats.cycles;
+      figures.objects += life->census.made;
+      figures.destroyed += life->census.destroyed;
+      figures.records += stats.records_registered;
+      figures.accounted += Life::Accounted(stats);
     }
-    if (node->counted.id() == 0) {
-      std::fprintf(stderr, "a live object has been destroyed\n");
-      std::abort();
-    }
-    switch (random.Below(8)) {
-      case 0:
-        node->next = nullptr;
-        break;
-      case 1:
-        if (Node* const weak = node->weak.Get()) slot.store(weak);
-        break;
-      case 2:
-        if (!shared.map->Set(node, Member<Node>(node->next)).ok()) std::abort();
-        break;
-      case 3:
-        shared.cache->GetOrMake(random.Below(kSlots), [&](std::size_t) { return node; });
-        break;
-      case 4:
-        if (!shared.registry->Register(node, random.Next(), node).ok()) std::abort();
-        break;
-      case 5:
-        if (!shared.registry->Unregister(node).ok()) std::abort();
-        break;
-      case 6:
-        slot.store(shared.cache->Get(random.Below(kSlots)));
-        break;
-      default:
-        slot.store((*shared.slots)[random.Below(kSlots)].load());
-    }
+    return figures;
+  }
+
+  void PrintRound() const {
+    const Figures figures = Now();
+    std::printf(
+        "round %llu: cycles %llu, acts %llu, objects %llu, destroyed %llu, records %llu, "
+        "accounted for %llu, faults %llu, resident %zu KiB\n",
+        Number(rounds_), Number(figures.cycles), Number(acts_), Number(figures.objects),
+        Number(figures.destroyed), Number(figures.records), Number(figures.accounted),
+        Number(faults_), resident_ >> 10);
+    std::fflush(stdout);
   }
 
   static std::size_t ResidentBytes() {
@@ -157,43 +179,29 @@ class Soak {
     return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   }
 
-  bool Report() {
-    const HeapStats stats = heap_.Stats();
-    const std::size_t resident = ResidentBytes();
-    if (rounds_ <= kWarmUpRounds) resident_early_ = std::max(resident_early_, resident);
-    const std::uint64_t accounted =
-        stats.records_delivered + stats.records_cancelled + stats.records_dropped;
-    std::printf(
-        "round %llu: cycles %llu, acts %llu, objects %llu, destroyed %llu, records %llu, "
-        "accounted for %llu, resident %zu KiB\n",
-        Number(rounds_), Number(stats.cycles), Number(rounds_ * kThreads * Scaled(kActs)),
-        Number(census_.made), Number(census_.destroyed), Number(stats.records_registered),
-        Number(accounted), resident >> 10);
-    std::fflush(stdout);
-    return census_.made == census_.destroyed && stats.records_registered == accounted &&
-           stats.records_delivered == callbacks_ && resident <= resident_early_ + kTolerance;
-  }
-
   static unsigned long long Number(std::uint64_t number) { return number; }
 
-  Census census_;
-  std::atomic<std::uint64_t> callbacks_{0};
+  Life shared_;
+  Life faulty_{{.initial_heap_bytes = std::size_t{1} << 30}};
   std::uint64_t rounds_ = 0;
+  std::uint64_t acts_ = 0;
+  std::uint64_t faults_ = 0;
+  std::size_t resident_ = 0;
+  std::size_t resident_first_ = 0;
   std::size_t resident_early_ = 0;
-  Heap heap_;
 };
 
 int Run(std::chrono::seconds time) {
   std::printf("ELEGY_TEST_SEED=%llu\n", static_cast<unsigned long long>(TestSeed()));
   const Clock::time_point end = Clock::now() + time;
   Soak soak;
+  bool sound = true;
   do {
-    if (!soak.RunRound()) {
-      std::printf("something is left over\n");
-      return 1;
-    }
-  } while (Clock::now() < end);
-  return 0;
+    sound = soak.RunRound();
+  } while (sound && Clock::now() < end);
+  if (!sound) std::printf("something is left over\n");
+  soak.PrintFigures();
+  return sound ? 0 : 1;
 }
 
 }  // namespace
