@@ -81,9 +81,9 @@ def section() -> Section:
                    f"{percent(share(whole, 'line'))}; {percent(share(whole, 'branch'))}", COMMAND, [
         "## Coverage", "", f"`{COMMAND}`", "",
         f"What {figure(result, 'tests', file, COMMAND)} tests run of the library, in "
-        f"{duration(figure(result, 'seconds', file, COMMAND))}: templates in all their "
-        "instances together, and branches without those of exceptions and of checks that hold "
-        "in every sound program.", "",
+        f"{duration(figure(result, 'seconds', file, COMMAND))}. Branches are counted without "
+        "those of exceptions and of checks that hold in every sound program; a template's count "
+        "once for each type that it is used with, and with most types one way is taken.", "",
         *folder_table(by_name), *left, *age({of_library(result["sources"])})])
 
 
