@@ -162,7 +162,10 @@ struct Sized;
   };
 ELEGY_SIZED(2, a = 0)
 ELEGY_SIZED(3, a = 0, b = 0)
+ELEGY_SIZED(4, a = 0, b = 0, c = 0)
 ELEGY_SIZED(5, a = 0, b = 0, c = 0, d = 0)
+ELEGY_SIZED(6, a = 0, b = 0, c = 0, d = 0, e = 0)
+ELEGY_SIZED(7, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0)
 ELEGY_SIZED(8, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0)
 ELEGY_SIZED(13, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0, k = 0, l = 0)
 ELEGY_SIZED(17, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0, k = 0, l = 0,
@@ -184,7 +187,10 @@ TEST_F(MemoryFieldsTest, TheLastFieldOfAnAggregateIsTraced) {
   };
   check(Sized<2>());
   check(Sized<3>());
+  check(Sized<4>());
   check(Sized<5>());
+  check(Sized<6>());
+  check(Sized<7>());
   check(Sized<8>());
   check(Sized<13>());
   check(Sized<17>());

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -33,12 +34,20 @@ struct Planet {
 struct Comet {
   std::array<Member<Planet>, 3> visited;
 };
+// Calls something before it is whole.
+struct Nebula {
+  explicit Nebula(const std::function<void()>& during) { during(); }
+  void Trace(Visitor& visitor) const { visitor.Trace(planet); }
+
+  Member<Planet> planet = Make<Planet>();
+};
 
 }  // namespace snapshot
 
 namespace {
 
 using snapshot::Comet;
+using snapshot::Nebula;
 using snapshot::Planet;
 
 // A JSON value, as far as snapshots need it.
@@ -273,6 +282,14 @@ TEST_F(MemorySnapshotTest, TheDeadAreNotInIt) {
   planet->number = 1;
   CollectPrecisely();
   EXPECT_EQ(TakeSnapshot().Named("snapshot::Planet").size(), 1u);
+}
+
+TEST_F(MemorySnapshotTest, WhatIsUnderConstructionIsNotInIt) {
+  std::optional<Graph> during;
+  const Persistent<Nebula> nebula = Make<Nebula>([&] { during = TakeSnapshot(); });
+  EXPECT_EQ(during->Named("snapshot::Nebula").size(), 0u);
+  EXPECT_EQ(during->Named("snapshot::Planet").size(), 1u);
+  EXPECT_EQ(TakeSnapshot().Named("snapshot::Nebula").size(), 1u);
 }
 
 TEST_F(MemorySnapshotTest, LargeObjectsHaveTheirSize) {

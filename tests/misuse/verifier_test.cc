@@ -1,0 +1,72 @@
+// HeapOptions::verify: finds what a program has stored without a barrier.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "elegy/elegy.h"
+#include "elegy/testing.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
+
+namespace elegy::test {
+namespace misused {
+
+struct Leaf {
+  std::int64_t value = 0;
+};
+struct Box {
+  Member<Leaf> leaf;
+};
+
+}  // namespace misused
+
+namespace {
+
+using misused::Box;
+using misused::Leaf;
+using testing::CycleStep;
+using testing::CycleStepper;
+
+class VerifierDeathTest : public HeapTest {
+ protected:
+  VerifierDeathTest() : HeapTest({.verify = true}) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+  }
+};
+
+// Brings an object to life again, behind the collector's back, when marking is over.
+void ReviveAfterMarking(Heap& heap) {
+  const Persistent<Box> box = Make<Box>();
+  std::uintptr_t hidden = 0;  // from the stack scan
+  {
+    const BlockingRegion region(Mutator::Current());
+    RunThreads(1, [&](int) {
+      const Mutator other(heap);
+      hidden = ~reinterpret_cast<std::uintptr_t>(Make<Leaf>());
+    });
+  }
+  CycleStepper stepper(heap);
+  stepper.AdvanceTo(CycleStep::kMarked);
+  const std::uintptr_t address = ~hidden;
+  std::memcpy(static_cast<void*>(&box->leaf), &address, sizeof(address));
+  stepper.FinishCycle();
+}
+
+TEST_F(VerifierDeathTest, AStoreWithoutABarrierIsFoundWithBothTypes) {
+  EXPECT_DEATH(ReviveAfterMarking(heap()),
+               "elegy: verifier: .*misused::Box refers to an unmarked .*misused::Leaf");
+}
+
+// A turn keeps its targets, whose only other reference is weak.
+TEST_F(VerifierDeathTest, WhatATurnKeepsIsMarked) {
+  const Persistent<WeakRef<Leaf>> reference =
+      NoInline([] { return Persistent(Make<WeakRef<Leaf>>(Make<Leaf>(5))); });
+  ScrubStack();
+  heap().Collect();
+  EXPECT_EQ(reference->Deref()->value, 5);
+}
+
+}  // namespace
+}  // namespace elegy::test
