@@ -202,7 +202,7 @@ TEST_F(WeakMemberTest, InEveryKindOfFieldIsCleared) {
   const Persistent<Fields> fields(Make<Fields>());
   const auto set = [&](Node* target) {
     fields->plain = target;
-    *fields->optional = target;
+    fields->optional.value() = target;  // unchecked, GCC 12 takes it for an overflow
     fields->pair.second = target;
     fields->array[2] = target;
     std::get<1>(fields->tuple) = target;
