@@ -59,6 +59,9 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
         type.destroy(heap.pool.Address(block) + index * info.Stride());
       });
     }
+    // A cell that is half abandoned: whoever does that is waited for, lest his second half take the
+    // cell's bit from an object that has been given the cell meanwhile.
+    if ((marked & ~was) != 0) const MutexLock lock(heap.candidates_mutex);
     marks.Intersect(block, word, was);
     allocated.Intersect(block, word, 0);
     live += static_cast<std::size_t>(std::popcount(marked & was));
