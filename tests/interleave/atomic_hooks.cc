@@ -49,11 +49,14 @@ using elegy::interleave::Point;
     return expected;                                                                             \
   }
 
-#define ELEGY_PLAIN(bytes)                                                   \
-  void __tsan_read##bytes(void* address) { PlainAccess(address); }           \
-  void __tsan_write##bytes(void* address) { PlainAccess(address); }          \
-  void __tsan_unaligned_read##bytes(void* address) { PlainAccess(address); } \
-  void __tsan_unaligned_write##bytes(void* address) { PlainAccess(address); }
+#define ELEGY_PLAIN_ACCESS(name) \
+  void name(void* address) { PlainAccess(address, __builtin_return_address(0)); }
+
+#define ELEGY_PLAIN(bytes)                         \
+  ELEGY_PLAIN_ACCESS(__tsan_read##bytes)           \
+  ELEGY_PLAIN_ACCESS(__tsan_write##bytes)          \
+  ELEGY_PLAIN_ACCESS(__tsan_unaligned_read##bytes) \
+  ELEGY_PLAIN_ACCESS(__tsan_unaligned_write##bytes)
 
 extern "C" {
 
@@ -68,8 +71,12 @@ ELEGY_PLAIN(4)
 ELEGY_PLAIN(8)
 ELEGY_PLAIN(16)
 
-void __tsan_read_range(void* address, std::size_t) { PlainAccess(address); }
-void __tsan_write_range(void* address, std::size_t) { PlainAccess(address); }
+void __tsan_read_range(void* address, std::size_t) {
+  PlainAccess(address, __builtin_return_address(0));
+}
+void __tsan_write_range(void* address, std::size_t) {
+  PlainAccess(address, __builtin_return_address(0));
+}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
 void __tsan_func_entry(void*) {}

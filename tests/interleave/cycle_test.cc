@@ -72,7 +72,7 @@ TEST(CycleTest, AMutatorMovesAPointerFromSlotToSlot) {
 }
 
 TEST(CycleTest, AnUnattachedThreadMovesAPointerFromHandleToHandle) {
-  ExpectHolds("cycle, handle to handle", {.preemptions = 2, .random_schedules = 1000}, [] {
+  ExpectHolds("cycle, handle to handle", {.preemptions = 1, .random_schedules = 1000}, [] {
     Scene scene;
     Persistent<Thing> from;
     Persistent<Thing> to;
@@ -95,7 +95,7 @@ TEST(CycleTest, AnUnattachedThreadMovesAPointerFromHandleToHandle) {
 }
 
 TEST(CycleTest, ARecordIsDeliveredOrCancelledOnce) {
-  ExpectHolds("cycle, record", {.preemptions = 0, .random_schedules = 2000}, [] {
+  ExpectHolds("cycle, record", {.preemptions = 0, .random_schedules = 1500}, [] {
     WholeHeap world;
     int destroyed = 0;
     int ran = 0;

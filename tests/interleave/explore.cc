@@ -77,9 +77,10 @@ Exploration Explore(const Options& options, const std::function<void()>& scenari
 void ExpectHolds(const std::string& name, const Options& options,
                  const std::function<void()>& scenario) {
   const Exploration exploration = Explore(options, scenario);
-  EXPECT_EQ(exploration.failure, "");
+  EXPECT_TRUE(exploration.failure.empty()) << name << ", " << exploration.failure;
   std::printf("interleave: %s: %zu schedules of up to %zu steps\n", name.c_str(),
               exploration.schedules, exploration.most_steps);
+  std::fflush(stdout);
   ::testing::Test::RecordProperty("schedules", std::to_string(exploration.schedules));
   ::testing::Test::RecordProperty("most_steps", std::to_string(exploration.most_steps));
 }

@@ -296,7 +296,7 @@ void Point(const char* what, const void* address, const void* code) {
   self.plain_is_step = g_scheduler->plain_steps;
 }
 
-void PlainAccess(const void* address) {
+void PlainAccess(const void* address, const void* code) {
   if (!IsActive() || !t_thread->plain_is_step) return;
   Thread& self = *t_thread;
   const auto* const place = static_cast<const char*>(address);
@@ -305,7 +305,7 @@ void PlainAccess(const void* address) {
   }
   InScheduler in(self);
   self.plain_is_step = false;
-  PointOf(self, "plain access", __builtin_return_address(0));
+  PointOf(self, "plain access", code);
 }
 
 void Lock(bool& held) {

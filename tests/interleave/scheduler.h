@@ -43,7 +43,7 @@ inline constexpr std::uint64_t kNever = UINT64_MAX;
 // literal, `code` the place in the program.
 void Point(const char* what, const void* address, const void* code);
 // A plain access is about to happen.
-void PlainAccess(const void* address);
+void PlainAccess(const void* address, const void* code);
 
 // Mutexes, conditions and futexes. `held` is the mutex.
 void Lock(bool& held);

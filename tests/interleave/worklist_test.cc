@@ -39,8 +39,8 @@ class Tree {
     for (std::size_t i = 0; i < work.segment->size; i++) {
       const auto entry = reinterpret_cast<std::uintptr_t>(work.segment->entries[i]);
       Require(entry >= 1 && entry <= seen_.size(), "no entry of the tree");
-      Require(!seen_[entry - 1], "an entry came out twice");
-      seen_[entry - 1] = true;
+      Require(seen_[entry - 1] == 0, "an entry came out twice");
+      seen_[entry - 1] = 1;
       for (const std::uintptr_t child : {2 * entry, 2 * entry + 1}) {
         if (child <= seen_.size()) Publish(child);
       }
@@ -53,14 +53,14 @@ class Tree {
   }
 
   void RequireThatAllIsDone(int parts = 0) {
-    for (const bool seen : seen_) Require(seen, "an entry is left at the end of a drain");
+    for (const char seen : seen_) Require(seen != 0, "an entry is left at the end of a drain");
     Require(parts_ == parts, "a part is left at the end of a drain");
   }
 
   Worklist list;
 
  private:
-  std::vector<bool> seen_;
+  std::vector<char> seen_;  // as bytes: threads write neighbours
   int parts_ = 0;
 };
 
