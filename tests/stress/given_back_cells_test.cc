@@ -124,9 +124,11 @@ TEST_F(GivenBackCellsTest, CellsWhoseConstructorsThrow) {
 TEST_F(GivenBackCellsTest, RunsThatAreBeingClaimed) {
   RunBesideStaleWords([&](Random& random) {
     Mutator mutator(heap());
-    for (std::size_t i = 0; i < 2000; i++) {
+    // Few at a time: who makes many leaves a heap to sweep that makes each cycle long, and its runs
+    // are too many to be hit.
+    for (std::size_t i = 0; i < 50; i++) {
       Box* const box = Make<Box>(i + 1, census_, nullptr);
-      if (random.OneIn(100)) range_.Note(box);
+      range_.Note(box);
     }
   });
   ExpectNothingDestroyedTwice();
