@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
 #include "src/collector/heap_impl.h"
 #include "tests/interleave/explore.h"
 #include "tests/interleave/scheduler.h"
@@ -32,16 +33,28 @@ class WholeHeap {
     const auto* const end = reinterpret_cast<const char*>(&state.cells_cleared);
     Ignore(begin, static_cast<std::size_t>(end - begin));
     Ignore(&state.accounting, sizeof(state.accounting));
-    // Nor on the handles that a scenario does not have; those that it has come first.
-    for (const bool strong : {true, false}) {
-      internal::RootNode* const first = state.roots->NewNode(nullptr, strong);
-      Ignore(first + kMostHandles,
-             (internal::RootTable::kChunkNodes - kMostHandles) * sizeof(internal::RootNode));
-      state.roots->FreeNode(first, /*shade=*/false);
-    }
+    for (const bool strong : {true, false}) IgnoreFreeHandles(strong);
   }
 
-  // One cycle, asked for by a thread that is not attached, explored together with the others.
+  // Nor does any on the handles of the next chunk that a scenario does not have; those that it will
+  // make come first.
+  void IgnoreFreeHandles(bool strong) {
+    internal::RootTable& roots = *internal::HeapImpl::Of(heap).state().roots;
+    internal::RootNode* const first = roots.NewNode(nullptr, strong);
+    Ignore(first + kMostHandles,
+           (internal::RootTable::kChunkNodes - kMostHandles) * sizeof(internal::RootNode));
+    roots.FreeNode(first, /*shade=*/false);
+  }
+
+  // One cycle, by a thread that is not attached. Explored from that step on, with the others, which
+  // are inside BlockingRegions until they are ready.
+  void CollectFrom(testing::CycleStep step) {
+    testing::CycleStepper stepper(heap);
+    stepper.AdvanceTo(step);
+    Ready();
+    stepper.FinishCycle();
+  }
+  // The same, from its beginning on.
   void CollectWhenReady() {
     Ready();
     heap.Collect();
@@ -52,6 +65,11 @@ class WholeHeap {
  private:
   static constexpr std::size_t kMostHandles = 8;
 };
+
+inline void ReadyInRegion(Mutator& mutator) {
+  BlockingRegion region(mutator);
+  Ready();
+}
 
 // An object that tells when its memory is another's, or when it is destroyed twice.
 class Thing {
