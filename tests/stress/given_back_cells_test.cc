@@ -122,7 +122,7 @@ TEST_F(GivenBackCellsTest, CellsWhoseConstructorsThrow) {
 }
 
 TEST_F(GivenBackCellsTest, RunsThatAreBeingClaimed) {
-  RunBesideStaleWords([&](Random& random) {
+  RunBesideStaleWords([&](Random&) {
     Mutator mutator(heap());
     // Few at a time: who makes many leaves a heap to sweep that makes each cycle long, and its runs
     // are too many to be hit.
