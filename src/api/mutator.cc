@@ -104,13 +104,17 @@ TurnScope::~TurnScope() noexcept(false) {
 
 BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
   if (mutator_.blocking_depth++ == 0) {
+    mutator_.in_region = true;
     internal::EnterBlocked(mutator_,
                            static_cast<char*>(__builtin_frame_address(0)) + 2 * sizeof(void*));
   }
 }
 
 BlockingRegion::~BlockingRegion() {
-  if (--mutator_.blocking_depth == 0) internal::LeaveBlocked(mutator_);
+  if (--mutator_.blocking_depth == 0) {
+    internal::LeaveBlocked(mutator_);
+    mutator_.in_region = false;
+  }
 }
 
 }  // namespace elegy

@@ -3,16 +3,16 @@
 // The child has one thread, the one that forked, and a copy of all memory as it was at that moment.
 // So at that moment no other thread may be in the middle of anything. The collector and the markers
 // have ended; a mutator inside a BlockingRegion touches neither the heap nor its locks, and is kept
-// there as the collector keeps one while it acts in its place. A thread that waits for a cycle, or
-// for a cache's object that another one makes, is blocked too, but inside a condition variable,
-// which its copy would never leave.
+// there as the collector keeps one while it acts in its place. A mutator that waits within the
+// library, for a cycle or for a cache's object that another one makes, is blocked too, but in or
+// before a lock or a condition variable, which its copy would never leave: it is refused, from
+// before it blocks until after. So is a thread without a mutator that waits for a cycle.
 //
 // In the child the other mutators are copies without threads: they give back what they have
 // claimed, and are forgotten.
 
 #include <vector>
 
-#include "elegy/internal/flight.h"
 #include "src/base/check.h"
 #include "src/collector/heap_impl.h"
 #include "src/mutator/handshake.h"
@@ -28,7 +28,7 @@ absl::Status HeapImpl::PrepareFork() {
   if (running != nullptr) EnterBlocked(*running, __builtin_frame_address(0));
   StopThreads();
   if (running != nullptr) LeaveBlocked(*running);
-  bool ready = !state_.request.HasWaiting() && !Flight::SomeAreAwaited();
+  bool ready = !state_.request.HasWaiting();
   if (ready) {
     MutexLock lock(state_.mutators_mutex);
     ready = KeepBlocked(state_, CurrentImplOrNull());

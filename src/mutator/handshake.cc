@@ -257,7 +257,8 @@ void LeaveBlocked(MutatorImpl& mutator) {
 
 bool KeepBlocked(HeapState& state, const MutatorImpl* except) {
   for (const auto& [id, mutator] : state.mutators) {
-    if (mutator == except || BeginServing(*mutator, Handshake::kNone)) continue;
+    if (mutator == except) continue;
+    if (BeginServing(*mutator, Handshake::kNone) && mutator->in_region) continue;
     LetGo(state);
     return false;
   }

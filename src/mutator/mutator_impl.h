@@ -92,6 +92,9 @@ class MutatorImpl : public MutatorCore {
   StackExtent stack;
   StackState stack_state = StackState::kMayHoldPointers;
   int blocking_depth = 0;
+  // Blocked, or about to be, by the program and not within one of its calls of the library. Changed
+  // only while it is not blocked.
+  bool in_region = false;
 
   // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
   std::list<std::shared_ptr<RegistryCore>> ready;

@@ -23,7 +23,6 @@ namespace {
 struct Airport {
   Mutex mutex;
   Condition landed;
-  int waiting ELEGY_GUARDED_BY(mutex) = 0;
 };
 Airport& TheAirport() {
   static Airport& airport = *new Airport;
@@ -50,9 +49,7 @@ bool Flight::Await() {
     }
     if (waited) {
       t_traveller.waits_for = this;
-      airport.waiting++;
       while (!over_) airport.landed.Wait(airport.mutex);
-      airport.waiting--;
       t_traveller.waits_for = nullptr;
     }
   }
@@ -67,12 +64,6 @@ void Flight::Land() {
     over_ = true;
   }
   airport.landed.NotifyAll();
-}
-
-bool Flight::SomeAreAwaited() {
-  Airport& airport = TheAirport();
-  MutexLock lock(airport.mutex);
-  return airport.waiting > 0;
 }
 
 }  // namespace elegy::internal

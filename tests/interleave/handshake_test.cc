@@ -242,7 +242,8 @@ TEST(HandshakeTest, KeptBlocked) {
     Together({[&] {
                 MutatorImpl mutator(scene.state);
                 interleave::Ready();
-                for (int i = 0; i < 2; i++) {
+                for (const bool in_region : {true, false}) {
+                  mutator.in_region = in_region;
                   Block(mutator);
                   Require(!kept, "has left though it was kept");
                 }
@@ -253,6 +254,9 @@ TEST(HandshakeTest, KeptBlocked) {
                 std::atomic<int> point{0};
                 MutexLock lock(scene.state.mutators_mutex);
                 if (!KeepBlocked(scene.state, nullptr)) return;
+                for (const auto& [id, mutator] : scene.state.mutators) {
+                  Require(mutator->in_region, "kept though it waits within the library");
+                }
                 kept = true;
                 point.load();
                 kept = false;

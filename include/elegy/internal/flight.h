@@ -24,9 +24,6 @@ class Flight {
   // The call is over.
   void Land();
 
-  // Whether some thread of this process waits for a flight.
-  static bool SomeAreAwaited();
-
  private:
   const FlightTraveller* const maker_;
   bool over_ = false;
