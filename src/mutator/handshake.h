@@ -69,8 +69,8 @@ void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept;
 void LeaveBlocked(MutatorImpl& mutator);
 
 // While nothing collects: keeps all mutators but `except`, which may be null, from leaving their
-// BlockingRegions, until LetGo. False, and none is kept, if one of them is not in one: also if it is
-// blocked within the library, where it may hold locks, or be about to take one.
+// BlockingRegions, until LetGo. False, and none is kept, if one of them is not in one: also if it
+// is blocked within the library, where it may hold locks, or be about to take one.
 bool KeepBlocked(HeapState& state, const MutatorImpl* except) ELEGY_REQUIRES(state.mutators_mutex);
 void LetGo(HeapState& state) ELEGY_REQUIRES(state.mutators_mutex);
 
