@@ -11,6 +11,7 @@
  *   LEAF      the target refers to nothing
  *   NO_STORES the root's slot does not change
  *   QUESTION  mutators ask IsCleared, too
+ *   INLINE    mutators that are not scanned read without a look at the phase, too
  */
 #define M 2
 #define NONE 7
@@ -27,6 +28,12 @@
 #define LEAF_IS_NOT_COUNTED true
 #else
 #define LEAF_IS_NOT_COUNTED false
+#endif
+
+#ifdef BUG_INLINE_WHILE_SCANNED
+#define INLINE_ALLOWED true
+#else
+#define INLINE_ALLOWED (!scanned[m])
 #endif
 
 mtype = { Idle, Marking, WeakClosed };
@@ -184,6 +191,22 @@ proctype Mutator(byte m) {
      fi;
   over:
      skip
+
+#ifdef INLINE
+  /* WeakRef::Deref, inline: no safepoint lies between the look at `scanned` and the read */
+  :: atomic { !done && INLINE_ALLOWED ->
+       if
+       :: which = 0
+       :: which = 1
+       fi };
+     target = weak_cell[which];
+     atomic {
+       if
+       :: target == NONE -> answer_null()
+       :: else -> hand_out(target)
+       fi;
+       which = 0 }
+#endif
 
 #ifdef QUESTION
   /* WeakCell::Peek */
