@@ -1,12 +1,13 @@
 """The soak: what ran for long, under each sanitizer."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from results import Section, Unsound, age, each, figure, number, of_library, read, table
 
 PRESETS = ("verify", "asan-ubsan", "tsan")
-LEAST_MINUTES = 30  # for each preset
-COMMAND = f"tools/soak {LEAST_MINUTES * len(PRESETS)}"
+MINUTES = 30  # that the command gives each preset
+COMMAND = f"tools/soak {MINUTES * len(PRESETS)}"
 ROWS = {
     "seeds": "seeds",
     "tests run": "tests",
@@ -24,14 +25,20 @@ ROWS = {
 
 def result_of(preset: str) -> dict[str, str]:
     file = Path("build", preset, "soak.txt")
-    command = f"tools/soak {LEAST_MINUTES} {preset}"
+    command = f"tools/soak {MINUTES} {preset}"
     result = read(file, command)
     figures = {name: figure(result, name, file, command) for name in [*ROWS.values(), "seconds"]}
-    if figures["seconds"] < LEAST_MINUTES * 60:
-        raise Unsound(f"{file} is of {figures['seconds'] / 60:.1f} minutes: {command}")
     if figures["failures"] or figures["records"] != figures["accounted"]:
         raise Unsound(f"{file} has failures: {command}")
     return result
+
+
+def shortness(results: Iterable[dict[str, str]]) -> list[str]:
+    """What the page says of soaks that were cut short."""
+    if all(int(result["seconds"]) >= MINUTES * 60 for result in results):
+        return []
+    return ["", f"*This run was given less than the {MINUTES} minutes for each that the command "
+                "above gives.*"]
 
 
 def section() -> Section:
@@ -53,5 +60,5 @@ def section() -> Section:
         "run. Seeded chaos delays threads at points of the protocols. Operations, cycles, "
         "registrations, faults and memory are the long-lived program's; the tests', which are "
         "more, are not counted.", "",
-        *table(["", *PRESETS], rows),
+        *table(["", *PRESETS], rows), *shortness(results.values()),
         *age({of_library(result["sources"]) for result in results.values()})])
