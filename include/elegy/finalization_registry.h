@@ -85,7 +85,8 @@ class TypedRegistryCore final : public RegistryCore {
     cleanup_(*std::move(value));
   }
   // What is left in the storage is destroyed without the lock, for its destructor may do anything.
-  void MoveOutAndUnlock(Held& held, std::optional<Held>& value) ELEGY_NO_LOCK_ANALYSIS {
+  void MoveOutAndUnlock(Held& held, std::optional<Held>& value)
+      ELEGY_RELEASE(mutex_) ELEGY_NO_LOCK_ANALYSIS {
     struct Destroy {
       Held& held;
       ~Destroy() { std::destroy_at(&held); }
