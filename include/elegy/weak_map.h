@@ -99,7 +99,7 @@ class WeakMap {
       const void* const value = table_.FindShared(key);
       return value == nullptr ? Access::None() : Found(Read(value));
     }
-    void* const start = internal::WeakTable::KeyOf(key);
+    void* const start = table_.KeyOf(key);
     internal::MutexLock lock(table_.mutex());
     const void* const value = start == nullptr ? nullptr : table_.Find(start);
     return value == nullptr ? Access::None() : Found(Read(value));
@@ -110,7 +110,7 @@ class WeakMap {
 
   // Whether there was an entry.
   bool Delete(const K* key) {
-    void* const start = internal::WeakTable::KeyOf(key);
+    void* const start = table_.KeyOf(key);
     internal::MutexLock lock(table_.mutex());
     return start != nullptr && table_.Erase(start);
   }
@@ -149,7 +149,7 @@ class WeakMap {
 
  protected:
   std::optional<Plain> Present(K* key) const {
-    void* const start = internal::WeakTable::KeyOf(key);
+    void* const start = table_.KeyOf(key);
     internal::MutexLock lock(table_.mutex());
     const void* const value = table_.Find(start);
     if (value == nullptr) return std::nullopt;
@@ -168,7 +168,7 @@ class WeakMap {
   template <class F>
   absl::Status WithRoom(K* key, F&& insert) {
     if (key == nullptr) return internal::NullKeyError();
-    void* const start = internal::WeakTable::KeyOf(key);
+    void* const start = table_.KeyOf(key);
     for (int attempt = 0; attempt < 2; attempt++) {
       try {
         insert(start);

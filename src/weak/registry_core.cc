@@ -259,10 +259,19 @@ void RegistryCore::Close() {
   if (heap_.logs) log.emplace();
   DropAll(log ? &*log : nullptr);
   if (log) log->Print();
-  MutexLock lock(mutex_);
-  heap_.accounting.Give(store_->bytes());
-  // Acquire: pairs with AddRunning.
-  if (running_.load(std::memory_order_acquire) == 0) ReleaseCallback();
+  bool is_over;
+  {
+    MutexLock lock(mutex_);
+    heap_.accounting.Give(store_->bytes());
+    is_over = TakeEnd();
+  }
+  if (is_over) ReleaseCallback();
+}
+
+// Relaxed: written under the lock.
+bool RegistryCore::TakeEnd() {
+  if (!closed_ || running_.load(std::memory_order_relaxed) != 0) return false;
+  return !std::exchange(end_taken_, true);
 }
 
 }  // namespace elegy::internal

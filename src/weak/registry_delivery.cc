@@ -43,9 +43,14 @@ class RegistryCore::Drain {
   // However the last callback has ended.
   ~Drain() {
     if (mutator_ == nullptr) return;
-    MutexLock lock(core_.mutex_);
-    EndLast();
-    LetGo();
+    bool is_over;
+    {
+      MutexLock lock(core_.mutex_);
+      EndLast();
+      LetGo();
+      is_over = core_.TakeEnd();
+    }
+    if (is_over) core_.ReleaseCallback();
   }
 
   // Runs the callback of the next queued record; false if there is none.
@@ -69,6 +74,7 @@ class RegistryCore::Drain {
 
 void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   if (mutator_ != nullptr) return;
+  CheckOwnHeap(mutator, core_.self_);
   mutator_ = &mutator;
   outer_roots_ = mutator.callback_roots.size();
   core_.AddRunning(1);
@@ -77,7 +83,7 @@ void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
 void RegistryCore::Drain::LetGo() {
   mutator_ = nullptr;
   core_.ShadeSelf();
-  if (core_.AddRunning(~std::size_t{0}) == 0 && core_.closed_) core_.ReleaseCallback();
+  core_.AddRunning(~std::size_t{0});
 }
 
 // The next queued record, now running, with what its held value refers to among the mutator's
@@ -181,7 +187,24 @@ bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
   return true;
 }
 
+// Takes out of the queue what has been cancelled there: while nothing else is queued, no safepoint
+// comes for it.
+void RegistryCore::PurgeQueue() {
+  while (true) {
+    MutexLock lock(mutex_);
+    if (HasQueued()) return;
+    for (std::size_t i = 0; i < kBatchRecords; i++) {
+      Record* const record = queue_->Front();
+      if (record == nullptr) return;
+      queue_->Pop();
+      record->in_queue = false;
+      if (record->state == Record::State::kDone) store_->Free(*record);
+    }
+  }
+}
+
 std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready) {
+  PurgeQueue();
   std::size_t queued = 0;
   std::vector<Record*> batch;
   RecordStore::Place place;

@@ -7,6 +7,7 @@
 
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
+#include "src/base/check.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/table_access.h"
 #include "src/weak/table_arrays.h"
@@ -37,9 +38,13 @@ WeakTable::~WeakTable() {
   TableArrays::Free(heap_, arrays);
 }
 
-void* WeakTable::KeyOf(const void* given) {
+void* WeakTable::KeyOf(const void* given) const {
   if (given == nullptr) return nullptr;
-  return StartOfOwn(CurrentImpl(), given);
+  MutatorImpl& mutator = CurrentImpl();
+  if (&mutator.state != &heap_) {
+    Fail("a weak collection of another heap than this thread's mutator is attached to");
+  }
+  return StartOfOwn(mutator, given);
 }
 
 std::size_t WeakTable::Capacity() const {

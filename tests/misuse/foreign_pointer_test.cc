@@ -134,6 +134,14 @@ TEST_F(ForeignPointerDeathTest, StoresIntoAnotherHeapsSlots) {
   EXPECT_DEATH(store(), "elegy: this thread is not attached");
 }
 
+// Its mutators may free what this thread reads in without asking it.
+TEST_F(ForeignPointerDeathTest, WeakCollectionsOfAnotherHeap) {
+  constexpr char kMessage[] = "elegy: a weak collection of another heap";
+  const Persistent<Node> node = Make<Node>();
+  EXPECT_DEATH(foreign_map_->Has(node.get()), kMessage);
+  EXPECT_DEATH(foreign_map_->Set(node.get(), 1).IgnoreError(), kMessage);
+}
+
 TEST_F(ForeignPointerDeathTest, WeakReadsOfAnotherHeap) {
   EXPECT_DEATH(foreign_reference_->Deref(), "elegy: .*another heap");
   const WeakPersistent<Node> weak = foreign_.get();

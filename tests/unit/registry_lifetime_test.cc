@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -232,6 +234,37 @@ TEST_F(RegistryLifetimeTest, DeathReleasesTheCleanupAndOnReady) {
   EXPECT_FALSE(watch.expired());
   CollectPrecisely();
   EXPECT_TRUE(watch.expired());
+}
+
+TEST_F(RegistryLifetimeTest, WhatTheCleanupCapturesMayUseItsRegistrationsWhenItDies) {
+  struct Canceller {
+    ~Canceller() { registration.Cancel(); }
+    Registration registration;
+  };
+  NoInline([&] {
+    auto canceller = std::make_shared<Canceller>();
+    auto* const registry = Make<Registry>([canceller](int) {});
+    canceller->registration = *registry->Track(Make<Node>(), 1);
+  });
+  CollectPrecisely();
+  EXPECT_EQ(heap().Stats().records_dropped, 1u);
+}
+
+// No safepoint comes for a registry that has nothing to run.
+TEST_F(RegistryLifetimeTest, RecordsCancelledWhileQueuedDoNotPileUp) {
+  using Large = FinalizationRegistry<std::array<char, 1000>>;
+  const Persistent<Large> registry(Make<Large>([](const std::array<char, 1000>&) {}));
+  const auto cancel_one = [&] {
+    Registration registration;
+    NoInline([&] { registration = *registry->Track(Make<Node>(), {}); });
+    CollectPrecisely();
+    ASSERT_EQ(heap().Stats().records_queued, heap().Stats().records_cancelled + 1);
+    EXPECT_TRUE(registration.Cancel());
+  };
+  cancel_one();
+  const std::uint64_t before = heap().Stats().heap_bytes;
+  for (int i = 0; i < 200; i++) cancel_one();
+  EXPECT_LE(heap().Stats().heap_bytes, before + 50'000);
 }
 
 TEST_F(RegistryLifetimeTest, HeapsEndDropsWhatIsQueuedAndRunsNothing) {

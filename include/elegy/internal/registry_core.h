@@ -170,10 +170,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
     queued_.store(queued_.load(std::memory_order_relaxed) + delta, std::memory_order_release);
   }
   // The same.
-  std::size_t AddRunning(std::size_t delta) ELEGY_REQUIRES(mutex_) {
-    const std::size_t running = running_.load(std::memory_order_relaxed) + delta;
-    running_.store(running, std::memory_order_release);
-    return running;
+  void AddRunning(std::size_t delta) ELEGY_REQUIRES(mutex_) {
+    running_.store(running_.load(std::memory_order_relaxed) + delta, std::memory_order_release);
   }
   void Count(std::atomic<std::uint64_t>& count) ELEGY_REQUIRES(mutex_) {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // as above
@@ -183,6 +181,10 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void GiveBackExternal(const Record& record) ELEGY_REQUIRES(mutex_);
   bool Queue(Record& record, const Liveness& liveness) ELEGY_REQUIRES(mutex_);
   void DropAll(UndeliveredLog* log) ELEGY_EXCLUDES(mutex_);
+  void PurgeQueue() ELEGY_EXCLUDES(mutex_);
+  // Whether the callback is never to be called again. True once: who gets that releases it, without
+  // the lock, for what it captures may do anything when it is destroyed.
+  bool TakeEnd() ELEGY_REQUIRES(mutex_);
   void ShadeSelf();
 
   const ValueOps& ops_;
@@ -197,6 +199,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   std::unordered_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
   bool closed_ ELEGY_GUARDED_BY(mutex_) = false;
   bool orphaned_ ELEGY_GUARDED_BY(mutex_) = false;
+  bool end_taken_ ELEGY_GUARDED_BY(mutex_) = false;
 
   const std::unique_ptr<BatchQueue> queue_;
   std::atomic<std::size_t> queued_{0};

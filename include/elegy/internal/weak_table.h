@@ -50,8 +50,9 @@ class WeakTable final : public TracedTable {
   explicit WeakTable(const ValueOps& ops);
   ~WeakTable() override;
 
-  // The start of the key's object. Fatal, with a message, for a pointer of another heap.
-  static void* KeyOf(const void* given);
+  // The start of the key's object. Fatal, with a message, for a pointer of another heap, and on a
+  // thread that is attached to another heap: it answers no handshake of this one.
+  void* KeyOf(const void* given) const;
 
   Mutex& mutex() ELEGY_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
