@@ -19,11 +19,15 @@ namespace {
 #endif
 
 #if defined(__SANITIZE_THREAD__) || ELEGY_TEST_HAS_FEATURE(thread_sanitizer)
+#define ELEGY_TEST_THREAD_SANITIZER 1
 constexpr std::size_t kShare = 12;
 #elif defined(__SANITIZE_ADDRESS__) || ELEGY_TEST_HAS_FEATURE(address_sanitizer)
 constexpr std::size_t kShare = 4;
 #else
 constexpr std::size_t kShare = 1;
+#endif
+#ifndef ELEGY_TEST_THREAD_SANITIZER
+#define ELEGY_TEST_THREAD_SANITIZER 0
 #endif
 
 std::uint64_t ChooseSeed() {
@@ -41,6 +45,8 @@ std::uint64_t TestSeed() {
 }
 
 void StartTestChaos() { internal::StartChaos(TestSeed()); }
+
+bool UnderThreadSanitizer() { return ELEGY_TEST_THREAD_SANITIZER != 0; }
 
 std::size_t Scaled(std::size_t iterations) { return iterations < kShare ? 1 : iterations / kShare; }
 

@@ -26,6 +26,8 @@ std::uint64_t TestSeed();
 // protocols that the test's seed chooses (src/base/chaos.h).
 void StartTestChaos();
 
+bool UnderThreadSanitizer();
+
 // So many iterations, or a share of them under a sanitizer.
 std::size_t Scaled(std::size_t iterations);
 
