@@ -135,11 +135,11 @@ struct HeapState : HeapCore {
   // constant during it. Null at all other times.
   std::atomic<const absl::flat_hash_set<const void*>*> condemned{nullptr};
 
-  // Weak cells and tables that clearing has to visit although the marker has not met them.
   // Arrays that weak tables have left (src/weak/table_arrays.h).
   Mutex retired_mutex;
   TableArrays* retired ELEGY_GUARDED_BY(retired_mutex) = nullptr;
 
+  // Weak cells and tables that clearing has to visit although the marker has not met them.
   Mutex noted_mutex;
   std::vector<WeakCell*> noted_cells ELEGY_GUARDED_BY(noted_mutex);
   std::vector<TracedTable*> noted_tables ELEGY_GUARDED_BY(noted_mutex);
