@@ -24,6 +24,7 @@ namespace photo_collage {
 namespace fs = std::filesystem;
 
 TempFolder::TempFolder() {
+  // Where the system wants such folders ($TMPDIR), with a name that mkdtemp makes unique.
   std::string name = (fs::temp_directory_path() / "photo_collage_test.XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot make " << name;
   path_ = name;
