@@ -48,6 +48,7 @@ namespace elegy::internal {
 class HeldBlocks {
  public:
   bool IsEmpty() const { return blocks_.empty(); }
+  std::size_t Count() const { return blocks_.size(); }
 
   // Afterwards Add needs no memory while there are at most so many. Throws std::bad_alloc.
   void Reserve(std::size_t count) { blocks_.reserve(count); }

@@ -20,6 +20,12 @@
 // mark bits before their allocated bits (release; the test of a candidate acquires): no free cell
 // is seen as allocated and unmarked. Nothing but candidates ever names a cell without an object.
 //
+// A thrown constructor's cell may lie in a block that has another owner by now, or is being swept.
+// It loses its allocated bit first, and then its mark, if it had one. So who takes a cell for free
+// and finds its mark still set (having read the allocated bits first, with acquire, if it claims
+// the cell; last, if it sweeps) waits for candidates_mutex, lest the mark it is about to set is
+// cleared. In a word without allocated bits nobody else can write: claimed whole, it is stored.
+//
 // The bits themselves are relaxed: that an object is marked carries nothing but itself. Where a
 // conclusion needs an order (weak reads, ephemerons) the phase word or a lock gives it, and
 // TestOrdered.
@@ -81,13 +87,26 @@ class ObjectBits {
     return words_[block * kWordsPerBlock + word].load(std::memory_order_acquire);
   }
 
-  // Sets or clears the bits [begin, end) of a block while others may change other bits of the same
-  // words. Release: see WordAcquire.
+  bool HasAny(std::size_t block, std::size_t begin, std::size_t end) const {
+    bool any = false;
+    ForWords(begin, end,
+             [&](std::size_t word, std::uint64_t mask) { any |= (Word(block, word) & mask) != 0; });
+    return any;
+  }
+
+  // Sets the bits [begin, end) of a block, of cells that the caller claims or has claimed: clear,
+  // or set by the caller. Others may change other bits of the same words. Release: see WordAcquire.
   void SetRange(std::size_t block, std::size_t begin, std::size_t end) const {
     ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) {
-      words_[block * kWordsPerBlock + word].fetch_or(mask, std::memory_order_release);  // as said
+      std::atomic<std::uint64_t>& bits = words_[block * kWordsPerBlock + word];
+      if (mask == ~std::uint64_t{0}) {
+        bits.store(mask, std::memory_order_release);  // as said
+      } else {
+        bits.fetch_or(mask, std::memory_order_release);  // as said
+      }
     });
   }
+  // Clears them, as SetRange.
   void ClearRange(std::size_t block, std::size_t begin, std::size_t end) const {
     ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) {
       // As said above.

@@ -1,5 +1,6 @@
 #include "src/heap/space.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "src/heap/size_class.h"
@@ -25,18 +26,22 @@ std::uint32_t AssignSpaces(const TypeInfo& type, bool is_array) {
 
 // Another epoch than the caller's: the caller has gone on to a new one whose sweep has not begun,
 // or the block was given back by a mutator that has, and the caller has not.
-std::size_t Space::TakeFrom(std::vector<std::uint32_t>& list, const BlockPool& pool,
-                            std::uint32_t epoch) {
+void Space::TakeFrom(std::vector<std::uint32_t>& list, const BlockPool& pool, std::uint32_t epoch,
+                     std::size_t most, std::vector<std::uint32_t>& blocks) {
   MutexLock lock(mutex_);
-  if (list.empty() || pool.Info(list.back()).Epoch() != epoch) return BlockPool::kNoBlock;
-  const std::size_t block = list.back();
-  list.pop_back();
-  return block;
+  const std::size_t share = ShareOf(list.size(), most);
+  auto first = list.end();
+  while (list.end() - first < static_cast<std::ptrdiff_t>(share) &&
+         pool.Info(*(first - 1)).Epoch() == epoch) {
+    --first;
+  }
+  blocks.insert(blocks.end(), first, list.end());
+  list.erase(first, list.end());
 }
 
-void Space::AddTo(std::vector<std::uint32_t>& list, std::size_t block) {
+void Space::AddAvailable(std::size_t block) {
   MutexLock lock(mutex_);
-  list.push_back(static_cast<std::uint32_t>(block));
+  available_.push_back(static_cast<std::uint32_t>(block));
 }
 
 void Space::AddFreshBlock(std::size_t block) {
@@ -49,16 +54,6 @@ void Space::AddFreshBlock(std::size_t block) {
   count_++;
 }
 
-void Space::Hold(std::size_t block) {
-  MutexLock lock(mutex_);
-  held_.Add(block);
-}
-
-std::size_t Space::TakeHeld() {
-  MutexLock lock(mutex_);
-  return held_.TakeLowest();
-}
-
 std::size_t Space::ReleaseHeld() {
   MutexLock lock(mutex_);
   const std::size_t block = held_.TakeAny();
@@ -66,17 +61,26 @@ std::size_t Space::ReleaseHeld() {
   return block;
 }
 
-void Space::AddBlock(std::size_t block) {
+std::size_t Space::TakeUnswept(std::span<std::uint32_t> room) {
   MutexLock lock(mutex_);
-  blocks_.push_back(static_cast<std::uint32_t>(block));
+  const std::size_t count = std::min(unswept_.size(), room.size());
+  const auto first = unswept_.end() - static_cast<std::ptrdiff_t>(count);
+  std::copy(first, unswept_.end(), room.begin());
+  unswept_.erase(first, unswept_.end());
+  return count;
 }
 
-std::size_t Space::TakeUnswept() {
+void Space::AddSwept(std::span<const Swept> blocks) {
   MutexLock lock(mutex_);
-  if (unswept_.empty()) return BlockPool::kNoBlock;
-  const std::size_t block = unswept_.back();
-  unswept_.pop_back();
-  return block;
+  for (const Swept& swept : blocks) {
+    if (swept.place == Place::kHeld) {
+      held_.Add(swept.block);
+      continue;
+    }
+    blocks_.push_back(swept.block);
+    if (swept.place == Place::kAvailable) available_.push_back(swept.block);
+    if (swept.place == Place::kScarce) scarce_.push_back(swept.block);
+  }
 }
 
 SpaceTable::SpaceTable() = default;

@@ -1,7 +1,7 @@
 // Spaces: the blocks of one type and one object size, and the process-wide numbering of types.
 //
 // A block of a space is in one of these places:
-//   owned      by a mutator that claims runs of it; in no list
+//   owned      by a mutator that claims runs of it, or will; in no list but `blocks`
 //   available  swept, with many free cells, owned by nobody
 //   scarce     the same with few, taken only when the heap's limit leaves no better choice
 //   unswept    found by the cycle that has just ended, not yet swept
@@ -12,6 +12,10 @@
 // `blocks` to `unswept`; each is swept once, by the collector or by a mutator that needs a block of
 // the space, and goes back to `blocks`, or is held if nothing in it lives; what is still held then
 // goes to the pool.
+//
+// Mutators and the sweeping collector take several blocks at a time: a lock for each would cost
+// more than all else that is done once for a block. A mutator takes a quarter of what there is at
+// most, so that others find some.
 //
 // Epochs. A mutator whose epoch is N (it has answered handshake 4 of cycle N, or attached since)
 // allocates only from blocks of epoch N: those swept in cycle N or taken fresh since. The beginning
@@ -27,6 +31,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "elegy/internal/mutex.h"
@@ -47,25 +52,39 @@ class Space {
   const TypeInfo& Type() const { return type_; }
   std::uint32_t Stride() const { return stride_; }
 
-  // A swept block with free cells, now owned by the caller, whose epoch is `epoch`; or kNoBlock.
-  std::size_t TakeAvailable(const BlockPool& pool, std::uint32_t epoch) {
-    return TakeFrom(available_, pool, epoch);
+  // How many blocks are taken at once, at most.
+  static constexpr std::size_t kMostTaken = 16;
+
+  // Swept blocks with free cells, now owned by the caller, whose epoch is `epoch`. They are
+  // appended to `blocks`, which has room for kMostTaken; the last one is to be used first.
+  void TakeAvailable(const BlockPool& pool, std::uint32_t epoch,
+                     std::vector<std::uint32_t>& blocks) {
+    TakeFrom(available_, pool, epoch, kMostTaken, blocks);
   }
-  std::size_t TakeScarce(const BlockPool& pool, std::uint32_t epoch) {
-    return TakeFrom(scarce_, pool, epoch);
+  // One, if there is one.
+  void TakeScarce(const BlockPool& pool, std::uint32_t epoch, std::vector<std::uint32_t>& blocks) {
+    TakeFrom(scarce_, pool, epoch, 1, blocks);
   }
-  void AddAvailable(std::size_t block) { AddTo(available_, block); }
-  void AddScarce(std::size_t block) { AddTo(scarce_, block); }
+  void AddAvailable(std::size_t block);
 
   // A block new to the space. Throws std::bad_alloc and has then changed nothing; afterwards no
   // list needs memory to take the block in, wherever it goes.
   void AddFreshBlock(std::size_t block);
-  void AddBlock(std::size_t block);
 
-  // A block of the space that a sweep has found empty, described as free.
-  void Hold(std::size_t block);
-  // One that is held, to be described by the caller and then added; or kNoBlock.
-  std::size_t TakeHeld();
+  // Blocks that are held, `most` of them at most, as TakeAvailable. Calls describe(block) for each,
+  // before a sweep can find it.
+  template <class F>
+  void TakeHeld(std::size_t most, F&& describe, std::vector<std::uint32_t>& blocks) {
+    MutexLock lock(mutex_);
+    const std::size_t first = blocks.size();
+    for (std::size_t left = ShareOf(held_.Count(), most); left > 0; left--) {
+      const auto block = static_cast<std::uint32_t>(held_.TakeLowest());
+      describe(std::size_t{block});
+      blocks_.push_back(block);
+      blocks.push_back(block);
+    }
+    std::reverse(blocks.begin() + static_cast<std::ptrdiff_t>(first), blocks.end());
+  }
   // One that is held and is the space's no longer; or kNoBlock.
   std::size_t ReleaseHeld();
 
@@ -82,8 +101,17 @@ class Space {
     blocks_.erase(old, blocks_.end());
     count(unswept_.size());
   }
-  // An unswept block, to be swept by the caller; or kNoBlock.
-  std::size_t TakeUnswept();
+  // Unswept blocks, to be swept by the caller, as many as there is room for. Returns how many.
+  std::size_t TakeUnswept(std::span<std::uint32_t> room);
+
+  // Where a block belongs that its sweeper has swept.
+  enum class Place : std::uint8_t { kOwned, kAvailable, kScarce, kFull, kHeld };
+  struct Swept {
+    std::uint32_t block;
+    Place place;
+  };
+  // A held one has been described as free.
+  void AddSwept(std::span<const Swept> blocks);
 
   // Calls f(block) for all blocks; only while nothing is allocated or swept.
   template <class F>
@@ -94,9 +122,12 @@ class Space {
   }
 
  private:
-  std::size_t TakeFrom(std::vector<std::uint32_t>& list, const BlockPool& pool,
-                       std::uint32_t epoch);
-  void AddTo(std::vector<std::uint32_t>& list, std::size_t block);
+  // Of so many blocks one mutator takes so many.
+  static std::size_t ShareOf(std::size_t blocks, std::size_t most) {
+    return std::min({blocks, blocks / 4 + 1, most});
+  }
+  void TakeFrom(std::vector<std::uint32_t>& list, const BlockPool& pool, std::uint32_t epoch,
+                std::size_t most, std::vector<std::uint32_t>& blocks);
 
   const TypeInfo& type_;
   const std::uint32_t stride_;
@@ -104,7 +135,7 @@ class Space {
   Mutex mutex_;
   std::size_t count_ ELEGY_GUARDED_BY(mutex_) = 0;  // every list has room for so many
   std::vector<std::uint32_t> blocks_ ELEGY_GUARDED_BY(mutex_);
-  // Guarded by mutex_ too; the two are handed to TakeFrom and AddTo by reference.
+  // Guarded by mutex_ too; the two are handed to TakeFrom by reference.
   std::vector<std::uint32_t> available_;
   std::vector<std::uint32_t> scarce_;
   std::vector<std::uint32_t> unswept_ ELEGY_GUARDED_BY(mutex_);

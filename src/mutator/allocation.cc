@@ -35,10 +35,14 @@ CellRange Remaining(const OwnedBlock& owned, const AllocationRun& run, const Blo
           static_cast<std::size_t>(run.limit - start) / stride};
 }
 
-// Gives up the rest of a space's run and its block.
-void GiveUpBlock(MutatorImpl& mutator, std::size_t number, bool to_others) {
+// Gives up the rest of a space's run, its block and the spare ones.
+void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
   OwnedBlock& owned = mutator.owned[number];
   AllocationRun& run = mutator.run_table[number];
+  if (to_others) {
+    for (const std::uint32_t spare : owned.spares) owned.space->AddAvailable(spare);
+  }
+  owned.spares.clear();
   if (owned.block == BlockPool::kNoBlock) return;
   const CellRange rest = Remaining(owned, run, mutator.state.pool);
   if (rest.begin < rest.end) {
@@ -56,7 +60,7 @@ void GiveUpBlock(MutatorImpl& mutator, std::size_t number, bool to_others) {
 }
 
 void GiveUpAll(MutatorImpl& mutator, bool to_others) {
-  for (std::size_t i = 0; i < mutator.owned.size(); i++) GiveUpBlock(mutator, i, to_others);
+  for (std::size_t i = 0; i < mutator.owned.size(); i++) GiveUpBlocksOf(mutator, i, to_others);
 }
 
 // Tells the heap what has been allocated; may ask for a cycle.
@@ -76,7 +80,7 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
   const ObjectBits bits = mutator.AllocatedBits();
   std::size_t begin = owned.next_index;
   while (begin < capacity) {
-    const std::uint64_t free = ~bits.Word(owned.block, begin / 64) >> (begin % 64);
+    const std::uint64_t free = ~bits.WordAcquire(owned.block, begin / 64) >> (begin % 64);
     if (free != 0) {
       begin += static_cast<std::size_t>(std::countr_zero(free));
       break;
@@ -86,7 +90,7 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
   if (begin >= capacity) return false;
   std::size_t end = begin;
   while (end < capacity) {
-    const std::uint64_t used = bits.Word(owned.block, end / 64) >> (end % 64);
+    const std::uint64_t used = bits.WordAcquire(owned.block, end / 64) >> (end % 64);
     if (used != 0) {
       end += static_cast<std::size_t>(std::countr_zero(used));
       break;
@@ -94,7 +98,10 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     end = (end / 64 + 1) * 64;
   }
   end = std::min(end, capacity);
-  if (mutator.black) state.MarkBits().SetRange(owned.block, begin, end);  // first
+  const ObjectBits marks = state.pool.Bits(1 - mutator.allocated_which);
+  // Who abandons one of the cells is waited for (ObjectBits).
+  if (marks.HasAny(owned.block, begin, end)) const MutexLock lock(state.candidates_mutex);
+  if (mutator.black) marks.SetRange(owned.block, begin, end);  // first
   ELEGY_CHAOS_POINT("run half claimed");
   bits.SetRange(owned.block, begin, end);
   owned.next_index = end + 1;
@@ -120,30 +127,29 @@ void Assist(MutatorImpl& mutator) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-void Own(MutatorImpl& mutator, std::size_t number, Space& space, std::size_t block) {
-  mutator.owned[number] = {&space, block, 0};
-}
-
-// A block with free cells: a swept one, or one swept now. Types with destructors are swept by the
+// Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
 // collector alone, so that no allocation runs a destructor.
-std::size_t ReuseBlock(MutatorImpl& mutator, Space& space) {
+void ReuseBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32_t>& blocks) {
   HeapState& state = mutator.state;
-  const std::size_t block = space.TakeAvailable(state.pool, mutator.epoch);
-  if (block != BlockPool::kNoBlock || space.Type().destroy != nullptr) return block;
-  return SweepForAllocation(state, space, mutator.epoch);
+  space.TakeAvailable(state.pool, mutator.epoch, blocks);
+  if (blocks.empty() && space.Type().destroy == nullptr) {
+    SweepForAllocation(state, space, mutator.epoch, blocks);
+  }
 }
 
-// A block that the last sweep has freed and held back for this space; or kNoBlock.
-std::size_t HeldBlock(MutatorImpl& mutator, Space& space) {
+// Blocks that the last sweep has freed and held back for this space. One only while the mutator has
+// to help before it takes any.
+void ReuseHeldBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32_t>& blocks) {
   HeapState& state = mutator.state;
-  const std::size_t block = space.TakeHeld();
-  if (block == BlockPool::kNoBlock) return block;
-  state.accounting.Unhold(kBlockBytes);
-  // Described first, as in FreshBlock.
-  BlockInfo& info = state.pool.Info(block);
-  info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
-  space.AddBlock(block);
-  return block;
+  space.TakeHeld(
+      state.accounting.BeyondGoal() ? 1 : Space::kMostTaken,
+      [&](std::size_t block) {
+        // Described first, as in FreshBlock.
+        state.pool.Info(block).Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0,
+                                        mutator.epoch);
+      },
+      blocks);
+  state.accounting.Unhold(blocks.size() * kBlockBytes);
 }
 
 // A fresh block, for whose bytes there is room; or kNoBlock if another cycle may help.
@@ -172,24 +178,38 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
   }
 }
 
+// The next block to claim runs of is the last of the spares, if there are any.
+bool UseSpare(OwnedBlock& owned) {
+  if (owned.spares.empty()) return false;
+  owned.block = owned.spares.back();
+  owned.next_index = 0;
+  owned.spares.pop_back();
+  return true;
+}
+
 // A block for a space. At the limit even one with few free cells will do; then cycles are waited
 // for; std::bad_alloc is thrown when a full cycle has made no room of any kind.
-void AcquireBlock(MutatorImpl& mutator, std::size_t number, Space& space) {
+void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
+  if (UseSpare(owned)) return;
   HeapState& state = mutator.state;
+  Space& space = *owned.space;
+  std::vector<std::uint32_t>& blocks = owned.spares;
+  blocks.reserve(Space::kMostTaken);  // first, for it may throw
   for (int cycles = 0;; cycles++) {
-    std::size_t block = ReuseBlock(mutator, space);
-    if (block == BlockPool::kNoBlock) {
+    ReuseBlocks(mutator, space, blocks);
+    if (blocks.empty()) {
       Assist(mutator);
-      block = HeldBlock(mutator, space);
+      ReuseHeldBlocks(mutator, space, blocks);
     }
-    if (block == BlockPool::kNoBlock) {
+    if (blocks.empty()) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
-        block = FreshBlock(mutator, space, cycles);
+        const std::size_t block = FreshBlock(mutator, space, cycles);
+        if (block != BlockPool::kNoBlock) blocks.push_back(static_cast<std::uint32_t>(block));
       } else {
-        block = space.TakeScarce(state.pool, mutator.epoch);
+        space.TakeScarce(state.pool, mutator.epoch, blocks);
       }
     }
-    if (block != BlockPool::kNoBlock) return Own(mutator, number, space, block);
+    if (UseSpare(owned)) return;
     if (IsHopeless(state, kBlockBytes, cycles)) throw std::bad_alloc();
     AwaitRoom(mutator);
   }
@@ -217,7 +237,9 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
       return cell;
     }
     if (mutator.uncounted_bytes >= kCountPortion) CountAllocations(mutator);
-    AcquireBlock(mutator, number, mutator.state.spaces.Get(number, type, stride));
+    OwnedBlock& owned = mutator.owned[number];
+    if (owned.space == nullptr) owned.space = &mutator.state.spaces.Get(number, type, stride);
+    AcquireBlock(mutator, owned);
   }
 }
 
@@ -357,17 +379,20 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
   return cell;
 }
 
-// The cell's block may be one that is being swept: under construction since before handshake 2, and
-// marked then. So its bits go from both bitmaps, in the order that SweepBlock relies on.
+// The cell's block may be another mutator's by now, or be swept at this moment: under construction
+// since before handshake 2, and marked then. So its bits go from both bitmaps, in the order that
+// ObjectBits wants. A mark that is clear now is not touched: it may be another object's soon. None
+// is set meanwhile: only candidates can name the cell.
 void AbandonCell(MutatorCore& core, void* object) {
   HeapState& state = StateOf(core);
   const ObjectRef ref = state.Resolve(object);
   MutexLock lock(state.candidates_mutex);
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();
+  const bool marked = state.pool.Bits(marks).Test(ref.block, ref.index);
   state.pool.Bits(1 - marks).ClearRange(ref.block, ref.index, ref.index + 1);
   ELEGY_CHAOS_POINT("cell half abandoned");
-  state.pool.Bits(marks).ClearRange(ref.block, ref.index, ref.index + 1);
+  if (marked) state.pool.Bits(marks).ClearRange(ref.block, ref.index, ref.index + 1);
 }
 
 }  // namespace elegy::internal

@@ -21,11 +21,12 @@
 
 namespace elegy::internal {
 
-// The block that a mutator claims runs of, for one space.
+// The block that a mutator claims runs of, for one space, and those it will claim runs of next.
 struct OwnedBlock {
   Space* space = nullptr;
   std::size_t block = BlockPool::kNoBlock;
   std::size_t next_index = 0;  // cells before it have been claimed or passed over
+  std::vector<std::uint32_t> spares;
 };
 
 // Where a thread's stack is scanned: from `end`, the lowest address in use, to `base`. A thread

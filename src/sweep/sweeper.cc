@@ -1,5 +1,6 @@
 #include "src/sweep/sweeper.h"
 
+#include <array>
 #include <bit>
 #include <utility>
 #include <vector>
@@ -16,11 +17,17 @@ namespace {
 constexpr std::size_t kLeastFreeShare = 4;  // a quarter
 
 // What one allocation sweeps at most before it takes a fresh block.
-constexpr int kMostSweptForAllocation = 8;
+constexpr std::size_t kMostSweptForAllocation = 8;
+
+// How many blocks of a space the collector sweeps before it lists them.
+constexpr std::size_t kSweptAtOnce = 8;
 
 // Acquire-release: the collector, when it reads zero, sees what all sweepers did.
-void CountSwept(HeapState& heap) {
-  if (heap.unswept.fetch_sub(1, std::memory_order_acq_rel) == 1) platform::Wake(heap.unswept);
+void CountSwept(HeapState& heap, std::size_t blocks) {
+  const auto count = static_cast<std::uint32_t>(blocks);
+  if (heap.unswept.fetch_sub(count, std::memory_order_acq_rel) == count) {
+    platform::Wake(heap.unswept);
+  }
 }
 void AwaitSwept(HeapState& heap) {
   while (true) {
@@ -107,29 +114,29 @@ bool IsWorthClaiming(const HeapState& heap, std::size_t block, std::size_t live)
 }
 
 // Where a swept block with live objects belongs.
-void List(HeapState& heap, Space& space, std::size_t block, std::size_t live) {
-  space.AddBlock(block);
+Space::Place PlaceOf(HeapState& heap, const Space& space, std::size_t block, std::size_t live) {
   const std::size_t free = heap.pool.Info(block).Capacity() - live;
   if (IsWorthClaiming(heap, block, live)) {
     heap.swept_reusable_bytes.Add(free * space.Stride());
-    space.AddAvailable(block);
-  } else if (free > 0) {
-    space.AddScarce(block);
+    return Space::Place::kAvailable;
   }
+  return free > 0 ? Space::Place::kScarce : Space::Place::kFull;
 }
 
 void SweepSpace(HeapState& heap, Space& space, std::uint32_t epoch) {
   while (true) {
-    const std::size_t block = space.TakeUnswept();
-    if (block == BlockPool::kNoBlock) return;
-    const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
-    if (live == 0) {
-      SetHeld(heap, block, 1);
-      space.Hold(block);
-    } else {
-      List(heap, space, block, live);
+    std::array<std::uint32_t, kSweptAtOnce> blocks;
+    std::array<Space::Swept, kSweptAtOnce> swept;
+    const std::size_t count = space.TakeUnswept(blocks);
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; i++) {
+      const std::size_t live = SweepBlock(heap, space.Type(), blocks[i], epoch);
+      if (live == 0) SetHeld(heap, blocks[i], 1);
+      swept[i] = {blocks[i],
+                  live == 0 ? Space::Place::kHeld : PlaceOf(heap, space, blocks[i], live)};
     }
-    CountSwept(heap);
+    space.AddSwept({swept.data(), count});
+    CountSwept(heap, count);
   }
 }
 
@@ -185,26 +192,28 @@ SweepResult SweepAll(HeapState& heap, std::uint32_t epoch) {
   });
   SweepLarge(heap, epoch);
   heap.spaces.ForEach([&](Space& space) { SweepSpace(heap, space, epoch); });
-  CountSwept(heap);
+  CountSwept(heap, 1);
   AwaitSwept(heap);
   return {heap.swept_live_bytes.Get(), heap.swept_reusable_bytes.Get()};
 }
 
-std::size_t SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch) {
-  for (int i = 0; i < kMostSweptForAllocation; i++) {
-    const std::size_t block = space.TakeUnswept();
-    if (block == BlockPool::kNoBlock) return block;
-    const std::size_t live = SweepBlock(heap, space.Type(), block, epoch);
-    const bool taken = IsWorthClaiming(heap, block, live);
-    if (taken) {
-      space.AddBlock(block);
+void SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch,
+                        std::vector<std::uint32_t>& owned) {
+  std::array<std::uint32_t, kMostSweptForAllocation> blocks;
+  std::array<Space::Swept, kMostSweptForAllocation> swept;
+  const std::size_t count = space.TakeUnswept(blocks);
+  if (count == 0) return;
+  for (std::size_t i = 0; i < count; i++) {
+    const std::size_t live = SweepBlock(heap, space.Type(), blocks[i], epoch);
+    if (IsWorthClaiming(heap, blocks[i], live)) {
+      swept[i] = {blocks[i], Space::Place::kOwned};
+      owned.push_back(blocks[i]);
     } else {
-      List(heap, space, block, live);
+      swept[i] = {blocks[i], PlaceOf(heap, space, blocks[i], live)};
     }
-    CountSwept(heap);
-    if (taken) return block;
   }
-  return BlockPool::kNoBlock;
+  space.AddSwept({swept.data(), count});
+  CountSwept(heap, count);
 }
 
 void DestroyAll(HeapState& heap) {

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "src/heap/heap_state.h"
 
@@ -29,9 +30,10 @@ struct SweepResult {
 };
 SweepResult SweepAll(HeapState& heap, std::uint32_t epoch);
 
-// An allocating mutator: sweeps blocks of the space until one has free cells, a bounded number, and
-// returns that one, now the caller's; or BlockPool::kNoBlock.
-std::size_t SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch);
+// An allocating mutator: sweeps some blocks of the space, a bounded number. Those with free cells
+// are the caller's, appended to `owned`, which has room for Space::kMostTaken.
+void SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch,
+                        std::vector<std::uint32_t>& owned);
 
 // The heap's end: runs the destructors of all objects left.
 void DestroyAll(HeapState& heap);
