@@ -15,6 +15,7 @@ std::uint32_t g_next_space ELEGY_GUARDED_BY(g_numbers_mutex) = 1;
 }  // namespace
 
 std::uint32_t AssignSpaces(const TypeInfo& type, bool is_array) {
+  if (const std::uint32_t number = type.Space(); number != 0) return number;
   MutexLock lock(g_numbers_mutex);
   if (type.Space() == 0) {
     // Relaxed: who reads the number finds a space for it, or makes one, under a lock.
