@@ -1,8 +1,10 @@
 #include "src/collector/heap_walk.h"
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "src/mutator/claim.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
@@ -10,21 +12,15 @@ namespace elegy::internal {
 namespace {
 
 // The cells that hold no whole object although their bits are set.
-absl::flat_hash_set<const void*> UnbuiltCells(const HeapState& state)
-    ELEGY_REQUIRES(state.mutators_mutex) {
-  absl::flat_hash_set<const void*> cells;
+std::vector<const void*> UnbuiltCells(const HeapState& state) ELEGY_REQUIRES(state.mutators_mutex) {
+  std::vector<const void*> cells;
   for (const auto& [id, mutator] : state.mutators) {
     for (std::size_t i = 0; i < mutator->owned.size(); i++) {
-      const OwnedBlock& owned = mutator->owned[i];
-      if (owned.block == BlockPool::kNoBlock) continue;
-      const AllocationRun& run = mutator->run_table[i];
-      for (const char* at = run.cursor; at != run.limit; at += owned.space->Stride()) {
-        cells.insert(at);
-      }
+      if (mutator->owned[i].block != BlockPool::kNoBlock) AppendUnbuiltCells(*mutator, i, cells);
     }
     for (const ConstructionNode* node = mutator->constructing; node != nullptr;
          node = node->outer) {
-      cells.insert(node->object);
+      cells.push_back(node->object);
     }
   }
   return cells;
@@ -34,7 +30,8 @@ absl::flat_hash_set<const void*> UnbuiltCells(const HeapState& state)
 
 void ForEachObject(HeapState& state, ObjectBits bits,
                    const std::function<void(void*, const BlockInfo&)>& visit) {
-  const absl::flat_hash_set<const void*> unbuilt = UnbuiltCells(state);
+  const std::vector<const void*> cells = UnbuiltCells(state);
+  const absl::flat_hash_set<const void*> unbuilt(cells.begin(), cells.end());
   for (std::size_t block = 0; block < state.pool.Frontier(); block++) {
     const BlockInfo& info = state.pool.Info(block);
     if (info.Kind() != BlockKind::kSmall && info.Kind() != BlockKind::kLargeHead) continue;

@@ -81,37 +81,34 @@ class ObjectBits {
     return (word.fetch_or(0, std::memory_order_acq_rel) & mask) != 0;
   }
 
-  // Acquire: pairs with SetRange and ClearRange; what their caller had set or cleared before is
+  // Acquire: pairs with SetWord and ClearWord; what their caller had set or cleared before is
   // seen so.
   std::uint64_t WordAcquire(std::size_t block, std::size_t word) const {
     return words_[block * kWordsPerBlock + word].load(std::memory_order_acquire);
   }
 
-  bool HasAny(std::size_t block, std::size_t begin, std::size_t end) const {
-    bool any = false;
-    ForWords(begin, end,
-             [&](std::size_t word, std::uint64_t mask) { any |= (Word(block, word) & mask) != 0; });
-    return any;
+  // Sets bits of a word, of cells that the caller claims or has claimed: clear, or set by the
+  // caller. Others may change other bits of the same word. Release: see WordAcquire.
+  void SetWord(std::size_t block, std::size_t word, std::uint64_t mask) const {
+    std::atomic<std::uint64_t>& bits = words_[block * kWordsPerBlock + word];
+    if (mask == ~std::uint64_t{0}) {
+      bits.store(mask, std::memory_order_release);  // as said
+    } else {
+      bits.fetch_or(mask, std::memory_order_release);  // as said
+    }
   }
-
-  // Sets the bits [begin, end) of a block, of cells that the caller claims or has claimed: clear,
-  // or set by the caller. Others may change other bits of the same words. Release: see WordAcquire.
+  // Clears them, likewise.
+  void ClearWord(std::size_t block, std::size_t word, std::uint64_t mask) const {
+    // As SetWord.
+    words_[block * kWordsPerBlock + word].fetch_and(~mask, std::memory_order_release);
+  }
+  // The bits [begin, end) of a block.
   void SetRange(std::size_t block, std::size_t begin, std::size_t end) const {
-    ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) {
-      std::atomic<std::uint64_t>& bits = words_[block * kWordsPerBlock + word];
-      if (mask == ~std::uint64_t{0}) {
-        bits.store(mask, std::memory_order_release);  // as said
-      } else {
-        bits.fetch_or(mask, std::memory_order_release);  // as said
-      }
-    });
+    ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) { SetWord(block, word, mask); });
   }
-  // Clears them, as SetRange.
   void ClearRange(std::size_t block, std::size_t begin, std::size_t end) const {
-    ForWords(begin, end, [&](std::size_t word, std::uint64_t mask) {
-      // As said above.
-      words_[block * kWordsPerBlock + word].fetch_and(~mask, std::memory_order_release);
-    });
+    ForWords(begin, end,
+             [&](std::size_t word, std::uint64_t mask) { ClearWord(block, word, mask); });
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "src/mutator/allocation.h"
 
 #include <algorithm>
-#include <bit>
 #include <new>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "src/base/check.h"
 #include "src/heap/size_class.h"
 #include "src/mark/assist.h"
+#include "src/mutator/claim.h"
 #include "src/mutator/handshake.h"
 #include "src/mutator/waiting.h"
 #include "src/platform/platform.h"
@@ -22,41 +22,19 @@ namespace {
 // A mutator tells the heap of its allocations in portions of this size, at least.
 constexpr std::ptrdiff_t kCountPortion = 64 << 10;
 
-struct CellRange {
-  std::size_t begin;
-  std::size_t end;
-};
-
-// The cells of a run that hold no object yet.
-CellRange Remaining(const OwnedBlock& owned, const AllocationRun& run, const BlockPool& pool) {
-  const std::size_t stride = owned.space->Stride();
-  const char* const start = pool.Address(owned.block);
-  return {static_cast<std::size_t>(run.cursor - start) / stride,
-          static_cast<std::size_t>(run.limit - start) / stride};
-}
-
-// Gives up the rest of a space's run, its block and the spare ones.
+// Gives up a space's block, with what is left of it, and the spare ones.
 void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
   OwnedBlock& owned = mutator.owned[number];
-  AllocationRun& run = mutator.run_table[number];
   if (to_others) {
     for (const std::uint32_t spare : owned.spares) owned.space->AddAvailable(spare);
   }
   owned.spares.clear();
   if (owned.block == BlockPool::kNoBlock) return;
-  const CellRange rest = Remaining(owned, run, mutator.state.pool);
-  if (rest.begin < rest.end) {
-    MutexLock lock(mutator.state.candidates_mutex);
-    mutator.AllocatedBits().ClearRange(owned.block, rest.begin, rest.end);
-    ELEGY_CHAOS_POINT("run given back, still marked");
-    if (mutator.black) mutator.state.MarkBits().ClearRange(owned.block, rest.begin, rest.end);
-    mutator.uncounted_bytes -=
-        static_cast<std::ptrdiff_t>((rest.end - rest.begin) * owned.space->Stride());
-  }
-  ELEGY_CHAOS_POINT("run given back, block not");
+  GiveBackCells(mutator, number);
+  ELEGY_CHAOS_POINT("cells given back, block not");
   if (to_others) owned.space->AddAvailable(owned.block);
   owned.block = BlockPool::kNoBlock;
-  run = {};
+  mutator.run_table[number] = {};
 }
 
 void GiveUpAll(MutatorImpl& mutator, bool to_others) {
@@ -69,47 +47,6 @@ void CountAllocations(MutatorImpl& mutator) {
   const std::int64_t bytes = std::exchange(mutator.uncounted_bytes, 0);
   state.accounting.allocated.Add(static_cast<std::uint64_t>(bytes));
   if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
-}
-
-// Claims the owned block's next free run. False if there is none.
-bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
-  OwnedBlock& owned = mutator.owned[number];
-  if (owned.block == BlockPool::kNoBlock) return false;
-  HeapState& state = mutator.state;
-  const std::size_t capacity = state.pool.Info(owned.block).Capacity();
-  const ObjectBits bits = mutator.AllocatedBits();
-  std::size_t begin = owned.next_index;
-  while (begin < capacity) {
-    const std::uint64_t free = ~bits.WordAcquire(owned.block, begin / 64) >> (begin % 64);
-    if (free != 0) {
-      begin += static_cast<std::size_t>(std::countr_zero(free));
-      break;
-    }
-    begin = (begin / 64 + 1) * 64;
-  }
-  if (begin >= capacity) return false;
-  std::size_t end = begin;
-  while (end < capacity) {
-    const std::uint64_t used = bits.WordAcquire(owned.block, end / 64) >> (end % 64);
-    if (used != 0) {
-      end += static_cast<std::size_t>(std::countr_zero(used));
-      break;
-    }
-    end = (end / 64 + 1) * 64;
-  }
-  end = std::min(end, capacity);
-  const ObjectBits marks = state.pool.Bits(1 - mutator.allocated_which);
-  // Who abandons one of the cells is waited for (ObjectBits).
-  if (marks.HasAny(owned.block, begin, end)) const MutexLock lock(state.candidates_mutex);
-  if (mutator.black) marks.SetRange(owned.block, begin, end);  // first
-  ELEGY_CHAOS_POINT("run half claimed");
-  bits.SetRange(owned.block, begin, end);
-  owned.next_index = end + 1;
-  const std::size_t stride = owned.space->Stride();
-  char* const start = state.pool.Address(owned.block);
-  mutator.run_table[number] = {start + begin * stride, start + end * stride};
-  mutator.uncounted_bytes += static_cast<std::ptrdiff_t>((end - begin) * stride);
-  return true;
 }
 
 // Past the heap's goal: helps to mark, a bounded part at a time, or lets the collector have the
@@ -182,7 +119,8 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
 bool UseSpare(OwnedBlock& owned) {
   if (owned.spares.empty()) return false;
   owned.block = owned.spares.back();
-  owned.next_index = 0;
+  owned.next_word = 0;
+  owned.claimed = 0;
   owned.spares.pop_back();
   return true;
 }
@@ -328,12 +266,8 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
 }  // namespace
 
 void BlackenRuns(MutatorImpl& mutator) {
-  const ObjectBits marks = mutator.state.MarkBits();
   for (std::size_t i = 0; i < mutator.owned.size(); i++) {
-    const OwnedBlock& owned = mutator.owned[i];
-    if (owned.block == BlockPool::kNoBlock) continue;
-    const CellRange rest = Remaining(owned, mutator.run_table[i], mutator.state.pool);
-    marks.SetRange(owned.block, rest.begin, rest.end);
+    if (mutator.owned[i].block != BlockPool::kNoBlock) BlackenCells(mutator, i);
   }
   mutator.black = true;
 }

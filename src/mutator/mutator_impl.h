@@ -25,7 +25,8 @@ namespace elegy::internal {
 struct OwnedBlock {
   Space* space = nullptr;
   std::size_t block = BlockPool::kNoBlock;
-  std::size_t next_index = 0;  // cells before it have been claimed or passed over
+  std::size_t next_word = 0;  // of its bits: what is before it has been claimed or passed over
+  std::uint64_t claimed = 0;  // cells of the last word claimed that are in no run yet
   std::vector<std::uint32_t> spares;
 };
 
