@@ -9,10 +9,11 @@
 // before it blocks until after. So is a thread without a mutator that waits for a cycle.
 //
 // In the child the other mutators are copies without threads: they give back what they have
-// claimed, and are forgotten.
+// claimed, the callbacks that they were running count as delivered, and they are forgotten.
 
 #include <vector>
 
+#include "elegy/internal/registry_core.h"
 #include "src/base/check.h"
 #include "src/collector/heap_impl.h"
 #include "src/mutator/handshake.h"
@@ -61,7 +62,11 @@ void HeapImpl::ForgetOtherMutators() {
       if (mutator != own) others.push_back(mutator);
     }
   }
-  for (MutatorImpl* mutator : others) mutator->Vanish();
+  for (MutatorImpl* mutator : others) {
+    for (const Delivery& delivery : mutator->deliveries)
+      delivery.core->EndVanished(delivery.record);
+    mutator->Vanish();
+  }
 }
 
 }  // namespace elegy::internal

@@ -39,6 +39,14 @@ struct StackExtent {
   std::vector<const void*> lost_frames;
 };
 
+struct Record;
+
+// A registry's run of callbacks, and the record whose callback runs; null between two.
+struct Delivery {
+  RegistryCore* core;
+  Record* record;
+};
+
 class MutatorImpl : public MutatorCore {
  public:
   // Attaches the calling thread; Detach undoes it, on the same thread. Throws std::bad_alloc.
@@ -88,7 +96,9 @@ class MutatorImpl : public MutatorCore {
 
   // What the held values of callbacks that are running refer to, innermost last.
   std::vector<void*> callback_roots;
-  int running_callbacks = 0;  // one inside the other
+  // The runs of callbacks under way on this thread, one inside the other. Not in their frames,
+  // which in a forked child may be another thread's by now.
+  std::vector<Delivery> deliveries;
 
   // The stack.
   StackExtent stack;

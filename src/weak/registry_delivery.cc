@@ -69,18 +69,19 @@ class RegistryCore::Drain {
   RegistryCore& core_;
   MutatorImpl* mutator_ = nullptr;  // while it counts
   std::size_t outer_roots_ = 0;
-  Record* record_ = nullptr;  // whose callback has begun
 };
 
 void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   if (mutator_ != nullptr) return;
   CheckOwnHeap(mutator, core_.self_);
+  mutator.deliveries.push_back({&core_, nullptr});
   mutator_ = &mutator;
   outer_roots_ = mutator.callback_roots.size();
   core_.AddRunning(1);
 }
 
 void RegistryCore::Drain::LetGo() {
+  mutator_->deliveries.pop_back();
   mutator_ = nullptr;
   core_.ShadeSelf();
   core_.AddRunning(~std::size_t{0});
@@ -110,8 +111,7 @@ void RegistryCore::Drain::Call(Record& record) {
   record.generation++;
   if (record.state == Record::State::kQueued) core_.Unqueue(record);
   record.state = Record::State::kRunning;
-  record_ = &record;
-  mutator_->running_callbacks++;
+  mutator_->deliveries.back().record = &record;
   ShadeDropped(core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
   core_.InvokeAndUnlock(core_.HeldOf(record));
@@ -119,14 +119,11 @@ void RegistryCore::Drain::Call(Record& record) {
 }
 
 void RegistryCore::Drain::EndLast() {
-  if (record_ == nullptr) return;
-  Record& record = *std::exchange(record_, nullptr);
+  if (mutator_ == nullptr) return;
+  Record* const record = std::exchange(mutator_->deliveries.back().record, nullptr);
+  if (record == nullptr) return;
   mutator_->callback_roots.resize(outer_roots_);
-  mutator_->running_callbacks--;
-  core_.GiveBackExternal(record);
-  core_.store_->FreeExtra(record);
-  core_.Count(core_.delivered_);
-  core_.FreeUnlessInQueue(record);
+  core_.EndDelivered(*record);
 }
 
 bool RegistryCore::Drain::RunNext() {
@@ -157,12 +154,27 @@ bool RegistryCore::Drain::Run(RecordName name) {
   return true;
 }
 
+void RegistryCore::EndDelivered(Record& record) {
+  GiveBackExternal(record);
+  store_->FreeExtra(record);
+  Count(delivered_);
+  FreeUnlessInQueue(record);
+}
+
+// Whether or not the registry is at its end, its callback is released by Close: what it captures
+// may do anything when it is destroyed, and there is no collector yet.
+void RegistryCore::EndVanished(Record* record) {
+  MutexLock lock(mutex_);
+  if (record != nullptr) EndDelivered(*record);
+  AddRunning(~std::size_t{0});
+}
+
 bool RegistryCore::RunNow(RecordName name) { return Drain(*this).Run(name); }
 
 // Without the limit a callback that ends its turn would, with many records queued, take as many
 // frames as there are records.
 std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
-  if (HasQueued() && CurrentImpl().running_callbacks >= kDeepest) return 0;
+  if (HasQueued() && CurrentImpl().deliveries.size() >= kDeepest) return 0;
   return RunQueued(max_callbacks);
 }
 

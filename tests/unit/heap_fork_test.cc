@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -312,6 +313,53 @@ TEST_F(HeapForkTest, WhatAVanishedThreadWasConstructingIsNoObject) {
   ExpectCollects();
   CollectPrecisely();
   EXPECT_EQ(SlowlyBuilt::destroyed, 1);
+}
+
+// One callback inside the other: the child has seen the end of neither.
+TEST_F(HeapForkTest, CallbacksOfAVanishedThreadAreOver) {
+  using Registry = FinalizationRegistry<int>;
+  constexpr std::size_t kBytes = std::size_t{1} << 20;
+  std::atomic<bool> entered{false}, leave{false};
+  WeakPersistent<Registry> outer, inner;
+  std::optional<Registration> registration;
+  Actor other(heap());
+  other.Start([&] {
+    const auto held = std::make_shared<Registration>();
+    const Persistent<Registry> innermost = Make<Registry>([&entered, &leave](int) {
+      const BlockingRegion region(Mutator::Current());
+      entered = true;
+      while (!leave) std::this_thread::yield();
+    });
+    const Persistent<Registry> outermost = Make<Registry>([held](int) { held->RunNow(); });
+    inner = innermost.get();
+    outer = outermost.get();
+    *held = *innermost->Track(Make<Node>(), 1, {.external_bytes = kBytes});
+    registration = *outermost->Track(Make<Node>(), 2, {.external_bytes = kBytes});
+  });
+  other.Await();
+  other.Start([&] { registration->RunNow(); });
+  while (!entered) mutator().Safepoint();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    const HeapStats stats = heap().Stats();
+    EXPECT_EQ(stats.external_bytes, 0u);
+    EXPECT_EQ(stats.records_delivered, 2u);
+    CollectPrecisely();
+    EXPECT_EQ(inner.Get(), nullptr);
+    EXPECT_EQ(outer.Get(), nullptr);
+    ExpectCollects();
+  });
+  heap().AfterFork();
+  CollectPrecisely();
+  EXPECT_NE(inner.Get(), nullptr);
+  EXPECT_NE(outer.Get(), nullptr);
+  EXPECT_EQ(heap().Stats().external_bytes, 2 * kBytes);
+  leave = true;
+  ExpectSuccess(child);
+  other.Await();
+  EXPECT_EQ(heap().Stats().external_bytes, 0u);
+  EXPECT_EQ(heap().Stats().records_delivered, 2u);
 }
 
 TEST_F(HeapForkTest, ABlockedThreadStaysSoUntilAfterwards) {

@@ -135,6 +135,9 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // For Shutdown: all live records' targets; the end of all records that are not running.
   void AppendTargets(std::vector<const void*>& targets) ELEGY_EXCLUDES(mutex_);
   void DropAll() ELEGY_EXCLUDES(mutex_) { DropAll(nullptr); }
+  // In a forked child: ends a run of callbacks whose thread there is not, with the record whose
+  // callback ran, if one did.
+  void EndVanished(Record* record) ELEGY_EXCLUDES(mutex_);
 
   void Mark(TableMarker& marker) override ELEGY_EXCLUDES(mutex_);
   void MarkValueOf(void*, Visitor&) override {}
@@ -148,7 +151,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   Mutex mutex_;
 
  private:
-  static constexpr int kDeepest = 1000;
+  static constexpr std::size_t kDeepest = 1000;
 
   // The records that share a token.
   using Records = absl::InlinedVector<Record*, 2>;
@@ -165,6 +168,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void Bury(Record& record) ELEGY_EXCLUDES(mutex_);
   void ForgetToken(Record& record) ELEGY_REQUIRES(mutex_);
   void FreeUnlessInQueue(Record& record) ELEGY_REQUIRES(mutex_);
+  // Its callback is over.
+  void EndDelivered(Record& record) ELEGY_REQUIRES(mutex_);
   // Release: pairs with HasQueued and IsRoot. Written under the lock alone.
   void AddQueued(std::size_t delta) ELEGY_REQUIRES(mutex_) {
     queued_.store(queued_.load(std::memory_order_relaxed) + delta, std::memory_order_release);
