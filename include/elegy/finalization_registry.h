@@ -6,9 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <new>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -79,20 +77,13 @@ class TypedRegistryCore final : public RegistryCore {
       : RegistryCore(kValueOps<Held>, std::move(options)), cleanup_(std::move(cleanup)) {}
 
  private:
-  void InvokeAndUnlock(void* held) override ELEGY_RELEASE(mutex_) {
-    std::optional<Held> value;
-    MoveOutAndUnlock(*static_cast<Held*>(held), value);
-    cleanup_(*std::move(value));
-  }
-  // What is left in the storage is destroyed without the lock, for its destructor may do anything.
-  void MoveOutAndUnlock(Held& held, std::optional<Held>& value)
-      ELEGY_RELEASE(mutex_) ELEGY_NO_LOCK_ANALYSIS {
+  void Invoke(void* held) override { cleanup_(MoveOut(*static_cast<Held*>(held))); }
+  static Held MoveOut(Held& held) {
     struct Destroy {
       Held& held;
       ~Destroy() { std::destroy_at(&held); }
     } destroy{held};
-    const std::lock_guard<Mutex> unlock(mutex_, std::adopt_lock);
-    value.emplace(std::move(held));
+    return std::move(held);
   }
   void ReleaseCallback() override { cleanup_ = nullptr; }
 
@@ -111,7 +102,9 @@ class TypedRegistryCore final : public RegistryCore {
 // Registrations do not keep the registry alive; queued records do, until they have run. The held
 // value is traced strongly: if it refers to the target, the target never dies. What the cleanup
 // captures is not traced. The cleanup may do anything, also register, unregister, collect and end
-// turns; its exception leaves the safepoint, that record is spent and the rest stay queued.
+// turns; its exception leaves the safepoint, that record is spent and the rest stay queued. So may
+// the held value's moves and destructor, which run without a lock; no Unregister finds it before it
+// has been moved into its registration.
 //
 // Everything done to a target before it died happens before its callback. Thread-safe. Register,
 // Unregister of one record and Cancel are O(1) amortised.

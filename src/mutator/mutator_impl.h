@@ -94,7 +94,8 @@ class MutatorImpl : public MutatorCore {
   bool dirty = false;  // has shaded or marked since its last answer to a round
   std::unique_ptr<Segment> buffer;
 
-  // What the held values of callbacks that are running refer to, innermost last.
+  // What held values refer to whose callbacks run, or that are being moved into registrations;
+  // innermost last.
   std::vector<void*> callback_roots;
   // The runs of callbacks under way on this thread, one inside the other. Not in their frames,
   // which in a forked child may be another thread's by now.

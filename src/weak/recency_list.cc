@@ -8,13 +8,14 @@ namespace elegy::internal {
 namespace {
 
 // The barrier is that of a table's values; here a value is a link's reference.
-constexpr ValueOps kLinkOps = {.bytes = sizeof(RecencyList::Link),
-                               .alignment = alignof(RecencyList::Link),
-                               .move = nullptr,
-                               .destroy = nullptr,
-                               .trace = [](const void* link, Visitor& visitor) {
-                                 static_cast<const RecencyList::Link*>(link)->Trace(visitor);
-                               }};
+constexpr ValueOps kLinkOps = {
+    .bytes = sizeof(RecencyList::Link),
+    .alignment = alignof(RecencyList::Link),
+    .move = nullptr,
+    .destroy = nullptr,
+    .trace = [](const void* link,
+                Visitor& visitor) { static_cast<const RecencyList::Link*>(link)->Trace(visitor); },
+    .moves_plainly = true};
 
 }  // namespace
 

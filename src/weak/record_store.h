@@ -28,6 +28,7 @@ namespace elegy::internal {
 struct Record {
   enum class State : std::uint8_t {
     kFree,
+    kFilling,
     kLive,
     kQueued,
     kRunning,
@@ -40,7 +41,7 @@ struct Record {
 
   union {
     void* target = nullptr;  // the object's start
-    Record* next;            // of the free ones, or, in DropAll, of those to bury
+    Record* next;            // of the free ones, or of those that end together
   };
   std::uint64_t generation : 48 = 0;  // of the record's uses
   State state = State::kFree;

@@ -58,27 +58,82 @@ bool RegistryCore::Names(RecordName name) const {
   return name.record != nullptr && name.record->generation == name.generation;
 }
 
-RecordName RegistryCore::AddLocked(void* target, void* token, void* held,
-                                   const RegisterOptions& options) {
+Record& RegistryCore::Prepare(void* token, std::size_t external_bytes) {
   Record& record = store_->Next();
-  if (token != nullptr || options.external_bytes != 0) {
-    record.extra = store_->NewExtra(token, options.external_bytes);
+  if (token != nullptr || external_bytes != 0) {
+    record.extra = store_->NewExtra(token, external_bytes);
   }
   try {
     if (token != nullptr) by_token_[token].push_back(&record);
-    ops_.move(HeldOf(record), held);
   } catch (...) {
     ForgetToken(record);
     store_->FreeExtra(record);
     throw;
   }
   store_->Take(record);
+  record.state = Record::State::kFilling;
+  return record;
+}
+
+// The collector does not look into a record that is filling: what the value refers to is kept
+// meanwhile as what a running callback's does.
+void RegistryCore::Fill(Record& record, void* held) {
+  MutatorImpl& mutator = CurrentImpl();
+  const std::size_t outer_roots = mutator.callback_roots.size();
+  try {
+    AddCallbackRoots(mutator, ops_, held);
+    ops_.move(HeldOf(record), held);
+  } catch (...) {
+    mutator.callback_roots.resize(outer_roots);
+    Discard(record);
+    throw;
+  }
+  mutator.callback_roots.resize(outer_roots);
+}
+
+RecordName RegistryCore::Publish(Record& record, void* target, const RegisterOptions& options) {
   record.target = target;
   record.file = options.location.file;
   record.line = options.location.line;
   record.state = Record::State::kLive;
   ShadeAdded(ops_, HeldOf(record));
+  Count(registered_);
+  if (options.external_bytes != 0) {
+    heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
+    OweWaitIfFarBeyondGoal(CurrentImpl());
+  }
   return {&record, record.generation};
+}
+
+void RegistryCore::Discard(Record& record) {
+  MutexLock lock(mutex_);
+  ForgetToken(record);
+  store_->FreeExtra(record);
+  store_->Free(record);
+}
+
+// A move that is not the program's code is made under the lock, which is half of a registration's
+// time and would be taken twice.
+std::optional<RecordName> RegistryCore::TryAdd(void* target, void* token, void* held,
+                                               const RegisterOptions& options) {
+  Record* record;
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return std::nullopt;
+    record = &Prepare(token, options.external_bytes);
+    if (ops_.moves_plainly) {
+      ops_.move(HeldOf(*record), held);
+      return Publish(*record, target, options);
+    }
+  }
+  Fill(*record, held);
+  {
+    MutexLock lock(mutex_);
+    if (!closed_) return Publish(*record, target, options);
+  }
+  ops_.destroy(HeldOf(*record));
+  Discard(*record);
+  return std::nullopt;
 }
 
 absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token, const void* token,
@@ -95,21 +150,15 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
   void* const token_start = has_token ? StartOfOwn(mutator, token) : nullptr;
   for (int attempt = 0;; attempt++) {
     try {
-      MutexLock lock(mutex_);
-      if (closed_) return absl::FailedPreconditionError("elegy: Register after Heap::Shutdown");
-      const RecordName name = AddLocked(target_start, token_start, held, options);
-      Count(registered_);
-      if (options.external_bytes != 0) {
-        heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
-        OweWaitIfFarBeyondGoal(mutator);
-      }
-      return name;
+      const auto name = TryAdd(target_start, token_start, held, options);
+      KeepAlive(target);
+      KeepAlive(token);
+      if (name) return *name;
+      return absl::FailedPreconditionError("elegy: Register after Heap::Shutdown");
     } catch (const std::bad_alloc&) {
       if (attempt == 1) return absl::ResourceExhaustedError("elegy: no room for a record");
     }
     AwaitNewCycle(mutator, StackState::kMayHoldPointers);
-    KeepAlive(target);
-    KeepAlive(token);
   }
 }
 
@@ -160,6 +209,14 @@ void RegistryCore::Bury(Record& record) {
   FreeUnlessInQueue(record);
 }
 
+void RegistryCore::BuryAll(Record* first) {
+  while (first != nullptr) {
+    Record& record = *first;
+    first = record.next;
+    Bury(record);
+  }
+}
+
 void RegistryCore::FreeUnlessInQueue(Record& record) {
   if (record.in_queue) {
     record.state = Record::State::kDone;
@@ -173,20 +230,27 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
     return absl::InvalidArgumentError("elegy: Unregister of a null token");
   }
   void* const start = StartOfOwn(CurrentImpl(), token);
-  Records records;
+  // Linked, for a list of its own would need memory.
+  Record* ended = nullptr;
   {
     MutexLock lock(mutex_);
     const auto found = by_token_.find(start);
     if (found == by_token_.end()) return false;
-    records = std::move(found->second);
-    by_token_.erase(found);
-    for (Record* record : records) {
-      store_->ExtraOf(*record)->token = nullptr;
-      BeginEnd(*record, /*cancelled=*/true);
+    Records& records = found->second;
+    // The last first, so that they are buried in the order in which they came.
+    for (auto place = records.end(); place != records.begin();) {
+      Record& record = **--place;
+      if (!record.CanEnd()) continue;
+      place = records.erase(place);
+      store_->ExtraOf(record)->token = nullptr;
+      BeginEnd(record, /*cancelled=*/true);
+      record.next = std::exchange(ended, &record);
     }
+    if (records.empty()) by_token_.erase(found);
   }
+  if (ended == nullptr) return false;
   const std::shared_ptr<RegistryCore> self = shared_from_this();
-  for (Record* record : records) Bury(*record);
+  BuryAll(ended);
   return true;
 }
 
@@ -241,11 +305,7 @@ void RegistryCore::DropAll(UndeliveredLog* log) {
     };
     while (store_->ForSome(place, drop)) continue;
   }
-  while (dropped != nullptr) {
-    Record& record = *dropped;
-    dropped = record.next;
-    Bury(record);
-  }
+  BuryAll(dropped);
 }
 
 void RegistryCore::ShadeSelf() {

@@ -20,18 +20,6 @@ namespace {
 // How many records one batch holds at most.
 constexpr std::size_t kBatchRecords = 256;
 
-// What a held value refers to. Throws std::bad_alloc and has then changed nothing.
-void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* held) {
-  std::vector<void*>& roots = mutator.callback_roots;
-  const std::size_t before = roots.size();
-  try {
-    AppendTargetsOf(ops, held, roots);
-  } catch (...) {
-    roots.resize(before);
-    throw;
-  }
-}
-
 }  // namespace
 
 // Takes the lock once for each record: to end the one before and to take it.
@@ -114,7 +102,8 @@ void RegistryCore::Drain::Call(Record& record) {
   mutator_->deliveries.back().record = &record;
   ShadeDropped(core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
-  core_.InvokeAndUnlock(core_.HeldOf(record));
+  core_.mutex_.unlock();
+  core_.Invoke(core_.HeldOf(record));
   ELEGY_CHAOS_POINT("called back");
 }
 

@@ -1,6 +1,8 @@
 #include "src/weak/table_access.h"
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "elegy/finalization_registry.h"
 #include "elegy/internal/object_pointer.h"
@@ -81,10 +83,17 @@ bool IsDeadTarget(const MutatorImpl& mutator, const void* target) {
   return cell.IsCleared(const_cast<MutatorImpl&>(mutator));
 }
 
-void AppendTargetsOf(const ValueOps& ops, const void* value, std::vector<void*>& targets) {
+void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* value) {
   if (ops.trace == nullptr) return;
-  AppendingVisitor visitor(targets);
-  ops.trace(value, visitor);
+  std::vector<void*>& roots = mutator.callback_roots;
+  const std::size_t before = roots.size();
+  try {
+    AppendingVisitor visitor(roots);
+    ops.trace(value, visitor);
+  } catch (...) {
+    roots.resize(before);
+    throw;
+  }
 }
 
 void ShadeDropped(const ValueOps& ops, const void* value) {

@@ -3,9 +3,6 @@
 #ifndef ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 #define ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 
-#include <cstddef>
-#include <vector>
-
 #include "elegy/internal/value_ops.h"
 #include "src/mutator/mutator_impl.h"
 
@@ -25,8 +22,9 @@ void ShadeDropped(const ValueOps& ops, const void* value);
 // ... and what an inserted one does, until this mutator's stack has been scanned.
 void ShadeAdded(const ValueOps& ops, const void* value);
 
-// Appends what a value refers to.
-void AppendTargetsOf(const ValueOps& ops, const void* value, std::vector<void*>& targets);
+// Adds what a value refers to to the mutator's callback roots. Throws std::bad_alloc and has then
+// changed nothing.
+void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* value);
 
 }  // namespace elegy::internal
 

@@ -71,6 +71,29 @@ class OnDestruction {
   const std::function<void()> f_;
 };
 
+// Calls f in each of its moves, except in those within f.
+class OnMove {
+ public:
+  OnMove(Node* node, std::function<void()>& f) : node_(node), f_(&f) {}
+  OnMove(OnMove&& other) : node_(other.node_), f_(other.f_) {
+    other.node_ = nullptr;
+    if (!inside) {
+      inside = true;
+      (*f_)();
+      inside = false;
+    }
+  }
+  OnMove& operator=(OnMove&&) = delete;
+  void Trace(Visitor& visitor) const { visitor.Trace(node_); }
+
+  static bool inside;
+
+ private:
+  Member<Node> node_;
+  std::function<void()>* f_;
+};
+bool OnMove::inside = false;
+
 }  // namespace
 }  // namespace elegy::test
 
@@ -349,6 +372,76 @@ TEST_F(RegistryHeldTest, DestructorMayUseTheRegistry) {
   EXPECT_TRUE(*registry->Unregister(first));
   EXPECT_EQ(found, 1);
   EXPECT_FALSE(*registry->Unregister(second));
+}
+
+class RegistryHeldMoveTest : public RegistryHeldTest {
+ public:
+  using Registry = FinalizationRegistry<OnMove>;
+
+  Persistent<Registry> MakeRegistry() {
+    return Make<Registry>([this](const OnMove&) { calls++; });
+  }
+
+  int calls = 0;
+};
+
+TEST_F(RegistryHeldMoveTest, MoveMayUseTheRegistry) {
+  const Persistent<Registry> registry = MakeRegistry();
+  const Persistent<Node> target(Make<Node>()), token(Make<Node>());
+  int moves = 0;
+  std::function<void()> nothing = [] {};
+  std::function<void()> use = [&] {
+    moves++;
+    EXPECT_FALSE(*registry->Unregister(token));
+    auto other = registry->Track(target, OnMove(nullptr, nothing));
+    ASSERT_TRUE(other.ok());
+    EXPECT_TRUE(other->Cancel());
+    ASSERT_TRUE(registry->Register(target, OnMove(nullptr, nothing), target).ok());
+    EXPECT_EQ(registry->CleanupSome(), 0u);
+    EXPECT_TRUE(*registry->Unregister(target));
+  };
+  ASSERT_TRUE(registry->Register(target, OnMove(nullptr, use), token).ok());
+  ASSERT_TRUE(registry->Register(target, OnMove(nullptr, nothing), token).ok());
+  EXPECT_GT(std::exchange(moves, 0), 0);
+  EXPECT_TRUE(*registry->Unregister(token));
+  auto registration = registry->Track(target, OnMove(nullptr, use));
+  ASSERT_TRUE(registration.ok());
+  EXPECT_GT(std::exchange(moves, 0), 0);
+  EXPECT_TRUE(registration->RunNow());
+  EXPECT_GT(moves, 0);
+  EXPECT_EQ(calls, 1);
+}
+
+// What is in a record that is filling the collector does not see.
+TEST_F(RegistryHeldMoveTest, ValueIsKeptWhileItsMoveCollects) {
+  const Persistent<Registry> registry = MakeRegistry();
+  const Persistent<Node> target(Make<Node>());
+  WeakPersistent<Node> weak;
+  int moves = 0;
+  // The first move is on the stack, the second into the record.
+  std::function<void()> collect = [&] {
+    heap().Collect(++moves == 2 ? StackState::kNoPointers : StackState::kMayHoldPointers);
+  };
+  NoInline([&] {
+    Node* const node = Make<Node>(1);
+    weak = node;
+    ASSERT_TRUE(registry->Register(target, OnMove(node, collect)).ok());
+  });
+  EXPECT_EQ(moves, 2);
+  CollectPrecisely();
+  EXPECT_NE(NoInline([&] { return weak.Get(); }), nullptr);
+}
+
+TEST_F(RegistryHeldMoveTest, RegistrationThatShutsDownFails) {
+  const Persistent<Registry> registry = MakeRegistry();
+  const Persistent<Node> target(Make<Node>());
+  std::function<void()> shut_down = [&] { heap().Shutdown(ShutdownPolicy::kDrop); };
+  const auto status =
+      registry->Register(target, OnMove(nullptr, shut_down), target, {.external_bytes = 1000});
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(heap().Stats().records_registered, 0u);
+  EXPECT_EQ(heap().Stats().external_bytes, 0u);
+  EXPECT_FALSE(*registry->Unregister(target));
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 //
 // A record's life:
 //
-//     free -> live      Register
+//     free -> filling -> live
+//                       Register: the held value is moved in between, without the lock, for its
+//                       move may do anything; a record that is filling is its thread's alone
 //     live -> queued    the collector, after the flip, if the target is dead
 //     live, queued -> running   RunNow, or a mutator that drains: exactly one, under the lock; its
-//                               held value is moved out
+//                               held value is moved out, without it
 //     running -> free           its callback has returned or thrown: delivered
 //     live, queued -> ending    Unregister, Cancel: cancelled; or the registry's end: dropped
 //     ending -> free            its held value has been destroyed, without the lock, for its
@@ -31,6 +33,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -144,11 +147,9 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   std::size_t ClearDead(const Liveness&) override { return 0; }
 
  protected:
-  // Moves the held value out of its storage, releases the lock, then runs the callback.
-  virtual void InvokeAndUnlock(void* held) ELEGY_RELEASE(mutex_) = 0;
+  // Moves the held value out of its storage, then runs the callback.
+  virtual void Invoke(void* held) = 0;
   virtual void ReleaseCallback() = 0;
-
-  Mutex mutex_;
 
  private:
   static constexpr std::size_t kDeepest = 1000;
@@ -161,11 +162,20 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
 
   void* HeldOf(Record& record) const;
   bool Names(RecordName name) const;
-  RecordName AddLocked(void* target, void* token, void* held, const RegisterOptions& options)
+  // None after the end. Throws std::bad_alloc.
+  std::optional<RecordName> TryAdd(void* target, void* token, void* held,
+                                   const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
+  // A record that is filling, with all that might fail but the held value's move.
+  Record& Prepare(void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
+  void Fill(Record& record, void* held) ELEGY_EXCLUDES(mutex_);
+  RecordName Publish(Record& record, void* target, const RegisterOptions& options)
       ELEGY_REQUIRES(mutex_);
+  // A record that is filling, without its held value.
+  void Discard(Record& record) ELEGY_EXCLUDES(mutex_);
   // Ends a record that is live or queued, but for its held value, which Bury destroys.
   void BeginEnd(Record& record, bool cancelled) ELEGY_REQUIRES(mutex_);
   void Bury(Record& record) ELEGY_EXCLUDES(mutex_);
+  void BuryAll(Record* first) ELEGY_EXCLUDES(mutex_);
   void ForgetToken(Record& record) ELEGY_REQUIRES(mutex_);
   void FreeUnlessInQueue(Record& record) ELEGY_REQUIRES(mutex_);
   // Its callback is over.
@@ -192,6 +202,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   bool TakeEnd() ELEGY_REQUIRES(mutex_);
   void ShadeSelf();
 
+  Mutex mutex_;
   const ValueOps& ops_;
   const std::size_t held_offset_;
   HeapState& heap_;

@@ -52,6 +52,7 @@ struct ValueOps {
   void (*move)(void* to, void* from);  // move-constructs *to
   void (*destroy)(void* value);
   void (*trace)(const void* value, Visitor& visitor);  // null: no slots
+  bool moves_plainly;                                  // by no code of the program's
 };
 
 template <class F>
@@ -64,6 +65,16 @@ inline constexpr bool kIsWeakMember<WeakMember<T>> = true;
 template <class V>
 constexpr bool ContainsWeakMember() {
   return AnyLeaf<V>([](auto leaf) { return kIsWeakMember<typename decltype(leaf)::Type>; });
+}
+
+// A field that decides how it is moved stands in a struct without constructors, or in a tuple, an
+// array or an optional, which move field by field.
+template <class V>
+constexpr bool MovesPlainly() {
+  return !AnyLeaf<V>([](auto leaf) {
+    using Leaf = typename decltype(leaf)::Type;
+    return !kIsSlot<Leaf> && !std::is_trivially_move_constructible_v<Leaf>;
+  });
 }
 
 template <class V>
@@ -82,7 +93,7 @@ constexpr ValueOps MakeValueOps() {
                 "elegy: a WeakMember exists only inside a managed object; hold a "
                 "Member<WeakRef<T>> instead");
   static_assert(alignof(V) <= kMaxAlignment, "elegy: an alignment of at most 64 bytes");
-  ValueOps ops = {sizeof(S), alignof(S), nullptr, nullptr, nullptr};
+  ValueOps ops = {sizeof(S), alignof(S), nullptr, nullptr, nullptr, MovesPlainly<V>()};
   ops.move = [](void* to, void* from) { ::new (to) S(std::move(*static_cast<S*>(from))); };
   ops.destroy = [](void* value) { std::destroy_at(static_cast<S*>(value)); };
   if constexpr (MayHaveSlots<V>()) {
