@@ -23,12 +23,10 @@ template <class T>
 class WeakRef {
  public:
   // Of null: born cleared. A target of another heap is fatal, with a message.
-  explicit WeakRef(T* target) : cell_(internal::AddressOf(target)) {
+  explicit WeakRef(T* target) {
     if (target == nullptr) return;
-    internal::MutatorCore& mutator = internal::CurrentMutator();
-    internal::CheckOwnHeap(mutator, target);
-    internal::NoteWeakWrite(mutator, cell_);
-    stamp_.Keep(mutator, internal::AddressOf(target));
+    internal::WriteWeakCell(cell_, internal::AddressOf(target));
+    stamp_.Keep(internal::CurrentMutator(), internal::AddressOf(target));
   }
   WeakRef(const WeakRef&) = delete;
   WeakRef& operator=(const WeakRef&) = delete;
@@ -74,12 +72,7 @@ class WeakMember {
   }
   WeakMember& operator=(const WeakMember& other) { return *this = other.Get(); }
   WeakMember& operator=(T* target) {
-    if (target != nullptr) {
-      internal::MutatorCore& mutator = internal::CurrentMutator();
-      internal::CheckOwnHeap(mutator, target);
-      internal::NoteWeakWrite(mutator, cell_);
-    }
-    cell_.Set(internal::AddressOf(target));
+    internal::WriteWeakCell(cell_, internal::AddressOf(target));
     return *this;
   }
   WeakMember& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }

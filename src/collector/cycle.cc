@@ -152,7 +152,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
 
 // For Shutdown(kDeliverAll): in this cycle the registered targets count as dead from the flip on,
 // whatever refers to them strongly. The set is complete before the cycle's phase can be seen, and
-// stays until no weak read of this cycle is under way.
+// stays until no weak access of this cycle is under way (src/mutator/weak_access.h).
 void HeapImpl::CondemnIfAsked() {
   // Acquire: pairs with the release in Shutdown.
   if (!condemn_requested_.exchange(false, std::memory_order_acquire)) return;
@@ -164,7 +164,7 @@ void HeapImpl::CondemnIfAsked() {
     }
   }
   condemned_ = absl::flat_hash_set<const void*>(targets.begin(), targets.end());
-  state_.condemned.store(&condemned_, std::memory_order_release);  // read with acquire
+  state_.condemned.store(&condemned_, std::memory_order_release);  // see HeapState::Condemned
 }
 
 // Threads that are not attached answer no handshake: passing through the root table's lock is what
@@ -257,12 +257,12 @@ void HeapImpl::TurnBarrierOff() {
   state_.phase.Set(Phase::kIdle);
   ELEGY_CHAOS_POINT("idle, barrier on");
   CountMarkingHeap(~std::uint32_t{0});
-  state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
   ELEGY_CHAOS_POINT("reads not ended");
   TableArrays* const retired = TableArrays::TakeRetired(state_);
   RunHandshake(state_, Handshake::kQuiesce);
   TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
+  state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
   condemned_.clear();
 }
 

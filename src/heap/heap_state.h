@@ -131,9 +131,13 @@ struct HeapState : HeapCore {
   std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;
 
-  // The objects that Shutdown(kDeliverAll) declares dead at the next flip; set before that cycle,
-  // constant during it. Null at all other times.
+  // The objects that Shutdown(kDeliverAll) declares dead at the next flip; set before that cycle's
+  // first handshake, constant until its last has been answered. Null at all other times.
   std::atomic<const absl::flat_hash_set<const void*>*> condemned{nullptr};
+  // Acquire: pairs with the release in CondemnIfAsked; the set is read as it was completed.
+  const absl::flat_hash_set<const void*>* Condemned() const {
+    return condemned.load(std::memory_order_acquire);
+  }
 
   // Arrays that weak tables have left (src/weak/table_arrays.h).
   Mutex retired_mutex;

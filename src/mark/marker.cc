@@ -11,11 +11,6 @@ namespace elegy::internal {
 
 namespace {
 
-// Acquire: pairs with the release in Shutdown.
-bool SomeAreCondemned(const HeapState& heap) {
-  return heap.condemned.load(std::memory_order_acquire) != nullptr;
-}
-
 void* Tagged(void* start) {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(start) | kMarkedTag);
 }
@@ -27,7 +22,7 @@ Marker::Marker(HeapState& heap, MarkingState& state, Role role)
       state_(state),
       role_(role),
       marks_(heap.MarkBits()),
-      note_all_cells_(SomeAreCondemned(heap)) {
+      note_all_cells_(heap.Condemned() != nullptr) {
   NewStack();
 }
 

@@ -320,6 +320,7 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void AbandonCell(MutatorCore& core, void* object) {
   HeapState& state = StateOf(core);
   const ObjectRef ref = state.Resolve(object);
+  static_cast<MutatorImpl&>(core).constructing_cells.Prune(core.constructing);
   MutexLock lock(state.candidates_mutex);
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();

@@ -8,6 +8,7 @@
 #include "src/mutator/allocation.h"
 #include "src/mutator/late_answers.h"
 #include "src/mutator/stack_scan.h"
+#include "src/mutator/weak_access.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -80,6 +81,7 @@ void ScanRoots(MutatorImpl& mutator) {
     ScanWords(state, node->object, static_cast<const char*>(node->object) + node->bytes,
               candidates);
   }
+  NoteConstructingCells(mutator);
   candidates.insert(candidates.end(), mutator.kept.begin(), mutator.kept.end());
   candidates.insert(candidates.end(), mutator.callback_roots.begin(), mutator.callback_roots.end());
   if (state.options.conservative_stacks) ScanStack(mutator, candidates);
@@ -108,6 +110,7 @@ void Answer(MutatorImpl& mutator, Handshake kind) {
       mutator.buffer.reset();
       mutator.SetScanned(false);
       mutator.dirty = false;
+      mutator.constructing_cells.Prune(mutator.constructing);
       BeginEpoch(mutator, mutator.epoch + 1);
       return;
   }

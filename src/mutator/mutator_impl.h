@@ -17,6 +17,7 @@
 #include "elegy/internal/mutator_core.h"
 #include "src/concurrent/worklist.h"
 #include "src/heap/heap_state.h"
+#include "src/mutator/constructing_cells.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -93,6 +94,8 @@ class MutatorImpl : public MutatorCore {
   bool scanned = false;
   bool dirty = false;  // has shaded or marked since its last answer to a round
   std::unique_ptr<Segment> buffer;
+
+  ConstructingCells constructing_cells;
 
   // What held values refer to whose callbacks run, or that are being moved into registrations;
   // innermost last.

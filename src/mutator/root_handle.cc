@@ -6,6 +6,7 @@
 #include "src/heap/directory.h"
 #include "src/heap/root_table.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/mutator/weak_access.h"
 
 namespace elegy::internal {
 
@@ -27,6 +28,13 @@ HeapState& HeapOf(const void* target) {
   return *heap;
 }
 
+// Whether a target counts as dead although the caller holds it. Only a mutator of its heap can ask.
+bool IsDeadHere(const void* target) {
+  const MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator == nullptr || target == nullptr || !mutator->state.Contains(target)) return false;
+  return IsDeadThoughHeld(mutator->state, mutator->state.Resolve(target).start);
+}
+
 void Barrier(MutatorImpl& mutator, const void* old_target, const void* target) {
   if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) != Phase::kMarking) return;
   mutator.Shade(old_target);
@@ -41,11 +49,8 @@ void RootHandle::Assign(void* target, bool strong) {
   if (node_ != nullptr && target != nullptr) {
     HeapCore* const heap = node_->table->heap();
     if (heap != nullptr && heap->Contains(target)) {
+      if (!strong) return node_->cell.Set(target);
       MutatorImpl* const mutator = MutatorOf(heap);
-      if (!strong) {
-        if (mutator != nullptr) NoteWeakWrite(*mutator, node_->cell);
-        return node_->cell.Set(target);
-      }
       if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
       Barrier(*mutator, node_->cell.Target(), target);
       return node_->cell.Set(target);
@@ -58,7 +63,9 @@ void RootHandle::Assign(void* target, bool strong) {
 }
 
 void RootHandle::AssignStrong(void* target) { Assign(target, /*strong=*/true); }
-void RootHandle::AssignWeak(void* target) { Assign(target, /*strong=*/false); }
+void RootHandle::AssignWeak(void* target) {
+  Assign(IsDeadHere(target) ? nullptr : target, /*strong=*/false);
+}
 
 // A mutator of the heap shades behind its own barrier; any other thread under the table's lock.
 void RootHandle::Release() noexcept {

@@ -1,5 +1,7 @@
 #include "src/mutator/weak_access.h"
 
+#include <vector>
+
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
 #include "src/base/check.h"
@@ -7,17 +9,8 @@
 
 namespace elegy::internal {
 
-namespace {
-
-// Acquire: pairs with the release in Shutdown; the set is read as it was completed.
-const absl::flat_hash_set<const void*>* Condemned(const HeapState& state) {
-  return state.condemned.load(std::memory_order_acquire);
-}
-
-}  // namespace
-
 bool IsCondemned(const HeapState& state, const void* object) {
-  const auto* const condemned = Condemned(state);
+  const auto* const condemned = state.Condemned();
   return condemned != nullptr && condemned->contains(object);
 }
 
@@ -40,29 +33,50 @@ void CheckOwnHeap(const MutatorCore& mutator, const void* object) {
 
 namespace {
 
+bool IsMarking(const HeapState& state) {
+  return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking;
+}
+
+// While the heap is marking. In phase Idle nothing is black, and handshake 1 ends the write before
+// anything is.
 bool MayEscapeClearing(const MutatorImpl& mutator) {
-  const HeapState& state = mutator.state;
-  const bool grey_stack =
-      !mutator.scanned && PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking;
-  return grey_stack || Condemned(state) != nullptr;
+  return !mutator.scanned || mutator.state.Condemned() != nullptr;
 }
 
 }  // namespace
 
-// A cell outside the heap is a handle's, which clearing visits anyway, or a local on its way into
-// an object.
-void NoteWeakWrite(MutatorCore& core, WeakCell& cell) {
-  auto& mutator = static_cast<MutatorImpl&>(core);
-  if (!MayEscapeClearing(mutator) || !mutator.state.Contains(&cell)) [[likely]]
-    return;
+// Noted and written under one lock, under which clearing takes the list after the flip. So if it
+// takes this cell, the target is in it; if not, the flip is seen here. A cell outside the heap is a
+// local on its way into an object.
+void WriteWeakCell(WeakCell& cell, void* target) {
+  if (target == nullptr) return cell.Set(nullptr);
+  MutatorImpl& mutator = CurrentImpl();
+  CheckOwnHeap(mutator, target);
+  HeapState& state = mutator.state;
+  if (mutator.constructing != nullptr && state.Contains(&cell)) {
+    mutator.constructing_cells.Add(cell, *mutator.constructing);
+  }
+  if (PhaseWord::PhaseOf(state.phase.Load()) == Phase::kIdle || !MayEscapeClearing(mutator))
+      [[likely]] {
+    return cell.Set(target);
+  }
   ELEGY_CHAOS_POINT("cell to be noted");
-  MutexLock lock(mutator.state.noted_mutex);
-  mutator.state.noted_cells.push_back(&cell);
+  MutexLock lock(state.noted_mutex);
+  if (IsMarking(state) && state.Contains(&cell)) state.noted_cells.push_back(&cell);
+  const bool is_dead = IsDeadThoughHeld(state, state.Resolve(target).start);
+  cell.Set(is_dead ? nullptr : target);
+}
+
+void NoteConstructingCells(MutatorImpl& mutator) {
+  HeapState& state = mutator.state;
+  if (state.Condemned() == nullptr) return;
+  MutexLock lock(state.noted_mutex);
+  mutator.constructing_cells.AppendTo(state.noted_cells);
 }
 
 void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
   auto& mutator = static_cast<MutatorImpl&>(core);
-  if (!MayEscapeClearing(mutator)) [[likely]]
+  if (!IsMarking(mutator.state) || !MayEscapeClearing(mutator)) [[likely]]
     return;
   MutexLock lock(mutator.state.noted_mutex);
   std::vector<TracedTable*>& tables = mutator.state.noted_tables;

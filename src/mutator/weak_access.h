@@ -1,4 +1,10 @@
 // Weak access by mutators beyond WeakCell: tables' entries, and Shutdown's condemned targets.
+//
+// A condemned target may be held by anybody, and yet no view of it may answer with it once another
+// has answered null. The views that there are at the flip answer null from then on, by the phase
+// and the set of the condemned, until clearing has come to them; views that are made meanwhile are
+// made empty. The set stays until handshake 4 has been answered, for who has read the phase before
+// it was Idle may still ask; no safepoint lies between the two.
 
 #ifndef ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_
 #define ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_
@@ -7,8 +13,23 @@
 
 namespace elegy::internal {
 
-// Whether Shutdown(kDeliverAll) has declared that object dead at this cycle's flip.
+// Whether Shutdown(kDeliverAll) declares that object, named by its start, dead at this cycle's
+// flip.
 bool IsCondemned(const HeapState& state, const void* object);
+
+// Whether an object that the caller holds counts as dead: if it is condemned, from the flip on
+// until all views of it have been cleared. To be asked before a view is looked at; in phase Idle
+// the view is right as it stands. Once it is true, no view made before the end of clearing will
+// name it.
+inline bool IsDeadThoughHeld(const HeapState& state, const void* object) {
+  if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kWeakClosed) [[likely]]
+    return false;
+  return IsCondemned(state, object);
+}
+
+// At the scan of a mutator, which does not trace what it is constructing: notes the weak cells
+// there if some may hold condemned targets.
+void NoteConstructingCells(MutatorImpl& mutator);
 
 // A resurrection has been counted: marks the target and hands it to the marker.
 void Resurrect(MutatorImpl& mutator, const ObjectRef& target);

@@ -75,11 +75,14 @@ class WeakCell {
 // Fatal, with a message, unless `object` is null or lies in the current mutator's heap.
 void CheckOwnHeap(const MutatorCore& mutator, const void* object);
 
-// Before a weak cell, or an entry of a weak table, is written. Clearing visits the cells and tables
-// that the marker has met in traced objects. In an object that is not traced, because it was born
-// black, a cell may still get a target that dies in this very cycle: from a mutator that has not
-// been scanned yet, or because the target is condemned (Heap::Shutdown). Such writes are noted.
-void NoteWeakWrite(MutatorCore& mutator, WeakCell& cell);
+// Gives a weak cell a target, which the caller holds, or null; a target that is not of the current
+// mutator's heap is fatal, with a message. Clearing visits the cells and tables that the marker has
+// met in traced objects. In an object that is not traced, because it was born black, a cell may
+// still get a target that dies in this very cycle: from a mutator that has not been scanned yet, or
+// because the target is condemned (Heap::Shutdown). Such writes are noted. Between the flip and the
+// end of clearing a condemned target is dead: what is written is null.
+void WriteWeakCell(WeakCell& cell, void* target);
+// Before an entry is added to a weak table: noted likewise. The caller holds the table's lock.
 void NoteWeakWrite(MutatorCore& mutator, TracedTable& table);
 
 }  // namespace elegy::internal
