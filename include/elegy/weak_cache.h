@@ -140,11 +140,12 @@ class WeakCache {
       const std::size_t bytes = BytesOf(*made);
       internal::MutexLock lock(mutex_);
       if (T* first = GetLocked(key)) return first;
+      if (!internal::WeakEntry::MayHold(internal::AddressOf(made), *this)) return made;
       const auto found = index_.find(key);
       Entry* const dead = found == index_.end() ? nullptr : *found;
       if (dead != nullptr) {
         recent_.Forget(dead->link);  // it was held, but condemned by a shutdown
-        dead->target.Set(internal::AddressOf(made), *this);
+        dead->target.Set(internal::AddressOf(made));
       }
       internal::RecencyList::Link& link = dead == nullptr ? AddEntry(key, made).link : dead->link;
       link.bytes = bytes;
@@ -209,7 +210,7 @@ class WeakCache {
     Entry& AddEntry(const Key& key, T* made) ELEGY_REQUIRES(mutex_) {
       if (free_.empty()) AddFreeEntry();
       Entry* const entry = free_.back();
-      entry->target.Set(internal::AddressOf(made), *this);
+      entry->target.Set(internal::AddressOf(made));
       entry->key.emplace(key);
       try {
         index_.insert(entry);

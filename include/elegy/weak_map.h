@@ -87,7 +87,7 @@ class WeakMap {
       internal::MutexLock lock(table_.mutex());
       if (void* found = table_.Find(start)) {
         Overwrite(found, Stored(std::move(value)));
-      } else {
+      } else if (table_.MayInsert(start)) {
         Insert(start, key, std::move(value));
       }
     });
@@ -121,6 +121,10 @@ class WeakMap {
     absl::Status status = WithRoom(key, [&](void* start) {
       internal::MutexLock lock(table_.mutex());
       void* found = table_.Find(start);
+      if (found == nullptr && !table_.MayInsert(start)) {
+        result = Access::Read(value);
+        return;
+      }
       if (found == nullptr) found = Insert(start, key, std::move(value));
       result = Read(found);
     });

@@ -12,6 +12,7 @@
 #include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/mutator/waiting.h"
+#include "src/mutator/weak_access.h"
 #include "src/weak/record_store.h"
 #include "src/weak/table_access.h"
 #include "src/weak/undelivered_log.h"
@@ -92,6 +93,8 @@ void RegistryCore::Fill(Record& record, void* held) {
 }
 
 RecordName RegistryCore::Publish(Record& record, void* target, const RegisterOptions& options) {
+  // Under the lock: what is not seen as dead here, QueueDead will see.
+  if (IsDeadThoughHeld(heap_, store_->TokenOf(record))) ForgetToken(record);
   record.target = target;
   record.file = options.location.file;
   record.line = options.location.line;
@@ -225,6 +228,19 @@ void RegistryCore::FreeUnlessInQueue(Record& record) {
   }
 }
 
+RegistryCore::Records RegistryCore::CancelAllOf(const void* token) {
+  MutexLock lock(mutex_);
+  const auto found = by_token_.find(token);
+  if (found == by_token_.end() || IsDeadThoughHeld(heap_, token)) return {};
+  Records records = std::move(found->second);
+  by_token_.erase(found);
+  for (Record* record : records) {
+    store_->ExtraOf(*record)->token = nullptr;
+    BeginEnd(*record, /*cancelled=*/true);
+  }
+  return records;
+}
+
 absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
   if (token == nullptr) {
     return absl::InvalidArgumentError("elegy: Unregister of a null token");
@@ -235,7 +251,7 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
   {
     MutexLock lock(mutex_);
     const auto found = by_token_.find(start);
-    if (found == by_token_.end()) return false;
+    if (found == by_token_.end() || IsDeadThoughHeld(heap_, start)) return false;
     Records& records = found->second;
     // The last first, so that they are buried in the order in which they came.
     for (auto place = records.end(); place != records.begin();) {

@@ -134,8 +134,11 @@ bool RegistryCore::Drain::Run(RecordName name) {
   if (core_.closed_ || !core_.Names(name) || !name.record->CanEnd()) return false;
   MutatorImpl& mutator = CurrentImpl();
   CheckOwnHeap(mutator, core_.self_);
-  // A dead registry's held values are dead too.
-  if (core_.orphaned_ || ReadWeakTarget(mutator, core_.self_) == nullptr) return false;
+  // A dead registry's held values are dead too. One that is condemned, but marked, has all of them.
+  if (core_.orphaned_) return false;
+  if (ReadWeakTarget(mutator, core_.self_) == nullptr && !mutator.state.IsMarked(core_.self_)) {
+    return false;
+  }
   Begin(mutator);
   AddCallbackRoots(mutator, core_.ops_, core_.HeldOf(*name.record));
   lock.release();
@@ -176,10 +179,10 @@ std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
 
 // Queues a record if its target is dead.
 bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
-  if (!record.CanEnd()) return false;
+  if (!record.CanEnd() && record.state != Record::State::kFilling) return false;
   void* const token = store_->TokenOf(record);
   if (token != nullptr && !liveness.IsLive(token)) ForgetToken(record);
-  if (record.state == Record::State::kQueued || liveness.IsLive(record.target)) return false;
+  if (record.state != Record::State::kLive || liveness.IsLive(record.target)) return false;
   record.state = Record::State::kQueued;
   record.in_queue = true;
   if (const std::size_t bytes = store_->ExternalBytesOf(record)) {

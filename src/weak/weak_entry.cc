@@ -3,15 +3,17 @@
 #include <new>
 
 #include "elegy/internal/weak_cell.h"
+#include "src/mutator/weak_access.h"
 #include "src/weak/table_access.h"
 
 namespace elegy::internal {
 
-void WeakEntry::Set(void* target, TracedTable& table) {
+// In the order of WeakTable::MayInsert.
+bool WeakEntry::MayHold(void* target, TracedTable& table) {
   MutatorImpl& mutator = CurrentImpl();
-  CheckOwnHeap(mutator, target);
+  void* const start = StartOfOwn(mutator, target);
   NoteWeakWrite(mutator, table);
-  target_ = target;
+  return !IsDeadThoughHeld(mutator.state, start);
 }
 
 void* WeakEntry::Read() const { return ReadWeakTarget(CurrentImpl(), target_); }

@@ -9,6 +9,7 @@
 #include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/mutator/weak_access.h"
 #include "src/weak/table_access.h"
 #include "src/weak/table_arrays.h"
 
@@ -60,8 +61,9 @@ void* WeakTable::ValueAt(std::size_t number) {
 
 const void* WeakTable::FindShared(const void* given) const {
   const void* const key = KeyOf(given);
+  if (key == nullptr || IsDeadThoughHeld(heap_, key)) return nullptr;
   TableArrays* const arrays = SharedArrays();
-  if (key == nullptr || arrays == nullptr) return nullptr;
+  if (arrays == nullptr) return nullptr;
   ELEGY_CHAOS_POINT("looking up");
   std::uint32_t number;
   if (arrays->Find(key, number) == TableArrays::kNone) return nullptr;
@@ -70,10 +72,21 @@ const void* WeakTable::FindShared(const void* given) const {
 }
 
 void* WeakTable::Find(const void* key) {
+  return IsDeadThoughHeld(heap_, key) ? nullptr : FindInIndex(key);
+}
+
+void* WeakTable::FindInIndex(const void* key) {
   TableArrays* const arrays = Arrays();
   std::uint32_t number;
   if (arrays == nullptr || arrays->Find(key, number) == TableArrays::kNone) return nullptr;
   return ValueAt(number - 1);
+}
+
+// Noted before the phase is read: if it is not WeakClosed yet, clearing will come to this table,
+// and wait for its lock.
+bool WeakTable::MayInsert(const void* key) {
+  NoteWeakWrite(CurrentMutator(), *this);
+  return !IsDeadThoughHeld(heap_, key);
 }
 
 void WeakTable::MakeRoom() {
@@ -87,7 +100,6 @@ void* WeakTable::Insert(void* key, const void* given) {
   // Before the entry can be found: a marker that files it must see the flag (mark/ephemerons.h).
   const ObjectRef ref = heap_.Resolve(key);
   heap_.pool.Info(ref.block).SetHasWeakKeys();
-  NoteWeakWrite(CurrentMutator(), *this);
   ::new (&At(used_)) TableEntry{key, const_cast<void*>(given), next_order_++};
   return ValueAt(used_);
 }
@@ -108,7 +120,7 @@ void WeakTable::EraseAt(std::size_t index_slot, std::size_t number) {
 
 bool WeakTable::Erase(const void* key) {
   TableArrays* const arrays = Arrays();
-  if (arrays == nullptr) return false;
+  if (arrays == nullptr || IsDeadThoughHeld(heap_, key)) return false;
   std::uint32_t number;
   const std::size_t slot = arrays->Find(key, number);
   if (slot == TableArrays::kNone) return false;
@@ -221,7 +233,7 @@ void WeakTable::Mark(TableMarker& marker) {
 
 void WeakTable::MarkValueOf(void* key, Visitor& visitor) {
   MutexLock lock(mutex_);
-  if (const void* value = Find(key)) ops_.trace(value, visitor);
+  if (const void* value = FindInIndex(key)) ops_.trace(value, visitor);
 }
 
 std::size_t WeakTable::ClearDead(const Liveness& liveness) {

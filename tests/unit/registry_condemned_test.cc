@@ -31,6 +31,7 @@ struct Holder {
   WeakMember<Node> weak;
 };
 using Registry = FinalizationRegistry<int>;
+using NodeMap = WeakMap<Node, Member<Node>>;
 
 // Stops in its constructor, after it has written its weak cell.
 class SlowHolder {
@@ -212,6 +213,73 @@ TEST_P(CondemnedTest, CellOfAnObjectThatHasDiedIsNoCellAnyMore) {
   EXPECT_EQ(strong->Strong(), living);
 }
 
+// ---- views that are there at the flip ----
+
+TEST_P(CondemnedTest, TablesForgetTheirKey) {
+  const Persistent<NodeMap> map(Make<NodeMap>());
+  const Persistent<WeakMap<Node, int>> numbers(Make<WeakMap<Node, int>>());
+  const Persistent<WeakSet<Node>> set(Make<WeakSet<Node>>());
+  const Persistent<IterableWeakMap<Node, int>> ordered(Make<IterableWeakMap<Node, int>>());
+  for (Node* key : {living.get(), other.get()}) {
+    ASSERT_TRUE(map->Set(key, other.get()).ok());
+    ASSERT_TRUE(numbers->Set(key, 1).ok());
+    ASSERT_TRUE(set->Add(key).ok());
+    ASSERT_TRUE(ordered->Set(key, 1).ok());
+  }
+  ExpectAtTheStepAndAfter([&] {
+    EXPECT_EQ(map->Get(living), nullptr);
+    EXPECT_FALSE(map->Has(living));
+    EXPECT_EQ(numbers->Get(living), std::nullopt);
+    EXPECT_FALSE(numbers->Has(living));
+    EXPECT_FALSE(set->Has(living));
+    EXPECT_FALSE(ordered->Has(living));
+    EXPECT_EQ(ordered->size(), 1u);
+    std::vector<Node*> keys;
+    ordered->ForEach([&](Node* key, int) { keys.push_back(key); });
+    EXPECT_EQ(keys, std::vector<Node*>{other.get()});
+    EXPECT_FALSE(map->Delete(living));
+    EXPECT_FALSE(set->Delete(living));
+    // Others are not concerned.
+    EXPECT_EQ(map->Get(other), other);
+    EXPECT_EQ(numbers->Get(other), 1);
+    EXPECT_TRUE(set->Has(other));
+  });
+}
+
+TEST_P(CondemnedTest, CacheForgetsItsObjectAndTakesAnother) {
+  const Persistent<WeakCache<int, Node>> cache(Make<WeakCache<int, Node>>());
+  for (const int key : {1, 2}) {
+    ASSERT_EQ(cache->GetOrMake(key, [&](int) { return living.get(); }), living);
+  }
+  ShutDownTo(GetParam());
+  EXPECT_EQ(cache->Get(1), nullptr);
+  EXPECT_EQ(cache->size(), 0u);
+  EXPECT_EQ(cache->GetOrMake(1, [&](int) { return other.get(); }), other);
+  Finish();
+  EXPECT_EQ(cache->Get(1), other);
+  EXPECT_EQ(cache->Get(2), nullptr);
+  EXPECT_EQ(cache->size(), 1u);
+}
+
+TEST_P(CondemnedTest, TokenIsForgotten) {
+  const Persistent<Node> token(Make<Node>(1));
+  ASSERT_TRUE(registry->Register(token, 2).ok());
+  ASSERT_TRUE(registry->Register(living, 3, token).ok());
+  ExpectAtTheStepAndAfter([&] { EXPECT_FALSE(*registry->Unregister(token)); });
+  EXPECT_EQ(delivered, 3);
+}
+
+// It is as good as dead, but what it holds is not.
+TEST_P(CondemnedTest, RegistryThatIsItsOwnTargetStillRuns) {
+  ASSERT_TRUE(registry->Register(registry, 2).ok());
+  Registration registration = *registry->Track(other, 3);
+  ShutDownTo(GetParam());
+  EXPECT_TRUE(registration.RunNow());
+  EXPECT_EQ(delivered, 1);
+  Finish();
+  EXPECT_EQ(delivered, 3);
+}
+
 // ---- views that are made after the flip ----
 
 TEST_P(CondemnedTest, CellsWrittenAfterTheFlipStayEmpty) {
@@ -241,6 +309,34 @@ TEST_P(CondemnedTest, CellsWrittenAfterTheFlipStayEmpty) {
   CollectPrecisely();
   EXPECT_EQ(holder->weak.Get(), living);
   EXPECT_EQ(weak.Get(), living);
+}
+
+TEST_P(CondemnedTest, EntriesSetAfterTheFlipAreNotThere) {
+  const Persistent<NodeMap> map(Make<NodeMap>());
+  const Persistent<IterableWeakMap<Node, int>> ordered(Make<IterableWeakMap<Node, int>>());
+  const Persistent<WeakCache<int, Node>> cache(Make<WeakCache<int, Node>>());
+  ASSERT_TRUE(map->Set(living, other.get()).ok());
+  ShutDownTo(GetParam());
+  EXPECT_TRUE(map->Set(living, other.get()).ok());
+  EXPECT_EQ(*map->GetOrInsert(living, other.get()), other);
+  EXPECT_TRUE(ordered->Set(living, 1).ok());
+  EXPECT_EQ(*ordered->GetOrInsertComputed(living, [](Node*) { return 2; }), 2);
+  EXPECT_EQ(cache->GetOrMake(1, [&](int) { return living.get(); }), living);
+  EXPECT_TRUE(map->Set(other, other.get()).ok());
+  const auto expect_empty = [&] {
+    EXPECT_FALSE(map->Has(living));
+    EXPECT_EQ(map->Get(other), other);
+    EXPECT_EQ(ordered->size(), 0u);
+    EXPECT_FALSE(ordered->Has(living));
+    EXPECT_EQ(cache->Get(1), nullptr);
+    EXPECT_EQ(cache->size(), 0u);
+  };
+  expect_empty();
+  Finish();
+  expect_empty();
+  ASSERT_TRUE(map->Set(living, other.get()).ok());
+  CollectPrecisely();
+  EXPECT_EQ(map->Get(living), other);
 }
 
 }  // namespace

@@ -13,9 +13,11 @@ struct HeapState;
 
 class WeakEntry {
  public:
-  // A target of the current mutator's heap, held by the caller; fatal, with a message, if of
-  // another. `table`: the one that this is an entry of.
-  void Set(void* target, TracedTable& table);
+  // Before an entry of this table is given a target of the current mutator's heap, held by the
+  // caller; fatal, with a message, if of another. False: the target counts as dead nevertheless,
+  // and is to get no entry (Heap::Shutdown).
+  static bool MayHold(void* target, TracedTable& table);
+  void Set(void* target) { target_ = target; }
   // The target, kept alive by the caller's stack, or null once it is dead.
   void* Read() const;
   // Whether Read would return null; resurrects nothing.

@@ -21,7 +21,10 @@
 // map and key are marked. Mutators change entries behind a barrier like a slot's: while the heap is
 // marking, what a deleted or overwritten value refers to is shaded, and what an inserted one refers
 // to until this mutator's stack has been scanned. Look-ups by key need no weak read: who has the
-// key keeps it alive. Iteration hands out keys and reads each like a weak cell.
+// key keeps it alive. Only a key that Heap::Shutdown has condemned is dead though held: from the
+// flip on until the end of clearing it is not found and cannot be inserted. For that each look-up
+// begins with the phase: in phase Idle the table is right as it stands. Iteration hands out keys
+// and reads each like a weak cell.
 //
 // The collector walks the array by entry numbers, some entries at a time; each compaction gives the
 // table a new `layout`, upon which a walk begins again.
@@ -63,11 +66,14 @@ class WeakTable final : public TracedTable {
   // The value of a key, or null. The next ones never run the program's code but V's moves and
   // destructors.
   void* Find(const void* key) ELEGY_REQUIRES(mutex_);
+  // Before an entry is inserted. False: the key counts as dead, though the caller holds it, and is
+  // to get no entry (Heap::Shutdown).
+  bool MayInsert(const void* key) ELEGY_REQUIRES(mutex_);
   // Room for one more entry. Throws std::bad_alloc, also for want of room within max_heap_bytes,
   // and has then changed nothing.
   void MakeRoom() ELEGY_REQUIRES(mutex_);
-  // The storage for the value of a key that is not there, and for which there is room. The caller
-  // constructs it, by an operation that cannot fail, and then has it published.
+  // The storage for the value of a key that is not there and may be inserted, and for which there
+  // is room. The caller constructs it, by an operation that cannot fail, and then has it published.
   void* Insert(void* key, const void* given) ELEGY_REQUIRES(mutex_);
   void PublishInserted() ELEGY_REQUIRES(mutex_);
   bool Erase(const void* key) ELEGY_REQUIRES(mutex_);
@@ -103,6 +109,8 @@ class WeakTable final : public TracedTable {
   std::size_t Capacity() const;
 
   TableEntry& At(std::size_t number) ELEGY_REQUIRES(mutex_);
+  // As Find, also for a key that counts as dead.
+  void* FindInIndex(const void* key) ELEGY_REQUIRES(mutex_);
   void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_);
   void EraseAt(std::size_t index_slot, std::size_t number) ELEGY_REQUIRES(mutex_);
   void Rebuild(std::size_t capacity) ELEGY_REQUIRES(mutex_);
