@@ -45,6 +45,11 @@ if(TARGET bench_peer_bdw)
     WORKLOADS ${common_workloads} finalize deref mark
     COMMAND bench_peer_bdw)
 endif()
+foreach(program IN ITEMS elegy_workloads bench_peer_shared_ptr bench_peer_bdw)
+  if(TARGET ${program}_static)
+    elegy_bench_smoke_tests(static.${program} WORKLOADS start COMMAND ${program}_static)
+  endif()
+endforeach()
 if(TARGET bench_peer_cppgc)
   elegy_bench_smoke_tests(cppgc
     WORKLOADS ${single_threaded_workloads} finalize deref ephemeron mark

@@ -8,12 +8,14 @@ from typing import Callable
 
 # churn-L stands for any number L of MiB, binary-trees-mt-N for any number N of mutators.
 ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
+# start, by a program linked with archives alone.
+STATIC = "start-static"
 COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench"]
-ALL_WORKLOADS = ["start", "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn-64",
-                 "churn-256", "churn-1024", "finalize", "deref", "ephemeron", "ephemeron-chain",
-                 "mark"]
+ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
+                 "churn-64", "churn-256", "churn-1024", "finalize", "deref", "ephemeron",
+                 "ephemeron-chain", "mark"]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
                      "binary-trees-mt-8", "binary-trees-mt-16"]
@@ -21,6 +23,7 @@ SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "bina
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
     "start": [],
+    STATIC: [],
     "alloc32": ["--objects=200000"],
     "binary-trees": ["--depth=10"],
     "binary-trees-mt": ["--depth=10"],
@@ -65,6 +68,8 @@ class Peer:
         return family(workload) in self.workloads
 
     def command(self, workload: str, quick: bool) -> list[str]:
+        if workload == STATIC:
+            return [self.program[0] + "_static", "start"]
         arguments = [family(workload)]
         if arguments[0] == "churn":
             arguments.append(str(size(workload)))
@@ -123,13 +128,13 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     shared_ptr = [str(bench / "bench_peer_shared_ptr")]
     jar = bench / "bench_peer_jvm.jar"
     peers = [
-        Peer("elegy", COMMON + ["finalize", "deref", "ephemeron", "ephemeron-chain", "mark"],
+        Peer("elegy", COMMON + [STATIC, "finalize", "deref", "ephemeron", "ephemeron-chain", "mark"],
              [str(bench / "elegy_workloads")]),
-        Peer("bdw", COMMON + ["finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
+        Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
         Peer("cppgc", ALLOCATION + ["churn", "finalize", "deref", "ephemeron", "mark"],
              [str(bench / "bench_peer_cppgc")]),
-        Peer("shared_ptr", COMMON + ["finalize", "deref"], shared_ptr),
+        Peer("shared_ptr", COMMON + [STATIC, "finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,
              environment=lambda workload: {"LD_PRELOAD": "libmimalloc.so.2"}),
         jvm("jvm", "UseParallelGC", jar),

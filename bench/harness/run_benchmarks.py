@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -71,13 +72,23 @@ def run_program(command: list[str], environment: dict[str, str]) -> runs.Run:
     of the whole process."""
     start = time.monotonic()
     try:
-        done = subprocess.run(command, env=os.environ | environment, text=True, check=True,
-                              stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS)
-    except (subprocess.SubprocessError, OSError) as error:
+        process = subprocess.Popen(command, env=os.environ | environment, text=True,
+                                   stdout=subprocess.PIPE)
+    except OSError as error:
         print(f"failed: {error}", file=sys.stderr)
         return []
+    # Not wait(timeout): it looks for the process's end every millisecond or so.
+    timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
+    timer.start()
+    with process:
+        output = process.stdout.read()
+        status = process.wait()
     process_ms = (time.monotonic() - start) * 1e3
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    timer.cancel()
+    if status != 0:
+        print(f"failed: {command} ended with status {status}", file=sys.stderr)
+        return []
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     if lines:
         lines[-1]["process_ms"] = process_ms
     return lines

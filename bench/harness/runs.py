@@ -12,6 +12,7 @@ Results = dict[str, dict[str, list[Run]]]
 # The first of a workload's metrics is the one to compare it by.
 METRICS = {
     "start": ["process_ms"],
+    "start-static": ["process_ms"],
     "binary-trees": ["seconds"],
     "binary-trees-mt": ["seconds"],
     "gcbench": ["seconds"],
