@@ -15,6 +15,7 @@ function(elegy_bench_smoke_tests name)
   set(size_gcbench --depth=12)
   set(size_churn 4 --operations=50000 --max_heap_mib=0)
   set(size_finalize --objects=10000)
+  set(size_finalize-beside 4 --objects=10000 --passes=2 --milliseconds=20)
   set(size_deref --objects=10000 --passes=2)
   set(size_ephemeron --objects=10000)
   set(size_ephemeron-chain --objects=2000 --length=500 --maps=3 --backwards=1 --passes=1)
@@ -33,7 +34,7 @@ foreach(operation IN ITEMS allocate-32 store-barrier-off poll deref weak-map-get
   elegy_bench_smoke_test(instructions.${operation} bench_instructions ${operation} 1000)
 endforeach()
 elegy_bench_smoke_tests(elegy
-  WORKLOADS ${common_workloads} finalize deref ephemeron ephemeron-chain mark
+  WORKLOADS ${common_workloads} finalize finalize-beside deref ephemeron ephemeron-chain mark
   COMMAND elegy_workloads)
 if(TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_tests(shared_ptr

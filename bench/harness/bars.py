@@ -51,6 +51,7 @@ BARS = [
     *churn_bars("churn-1024"),
     Bar("finalize", "register_ns", 30, may_equal=True),
     Bar("finalize", "ns_per_op", 60, may_equal=True),
+    Bar("finalize-beside", "longest_ratio", 2, may_equal=True),
     Bar("deref", "ns_per_op", 1.3, peer="cppgc", may_equal=True),
     *[Bar("ephemeron", metric, 1, peer="cppgc", may_equal=True)
       for metric in ("insert_ns", "lookup_ns", "collect_ms")],

@@ -14,8 +14,8 @@ COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench"]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
-                 "churn-64", "churn-256", "churn-1024", "finalize", "deref", "ephemeron",
-                 "ephemeron-chain", "mark"]
+                 "churn-64", "churn-256", "churn-1024", "finalize", "finalize-beside", "deref",
+                 "ephemeron", "ephemeron-chain", "mark"]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
                      "binary-trees-mt-8", "binary-trees-mt-16"]
@@ -30,6 +30,7 @@ QUICK_FLAGS = {
     "gcbench": ["--depth=12"],
     "churn": ["--operations=20000", "--max_heap_mib=0"],
     "finalize": ["--objects=10000"],
+    "finalize-beside": ["--objects=10000", "--passes=2", "--milliseconds=20"],
     "deref": ["--objects=10000", "--passes=2"],
     "ephemeron": ["--objects=10000"],
     "ephemeron-chain": ["--objects=10000", "--passes=2"],
@@ -128,8 +129,8 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     shared_ptr = [str(bench / "bench_peer_shared_ptr")]
     jar = bench / "bench_peer_jvm.jar"
     peers = [
-        Peer("elegy", COMMON + [STATIC, "finalize", "deref", "ephemeron", "ephemeron-chain", "mark"],
-             [str(bench / "elegy_workloads")]),
+        Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref", "ephemeron",
+                                "ephemeron-chain", "mark"], [str(bench / "elegy_workloads")]),
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
         Peer("cppgc", ALLOCATION + ["churn", "finalize", "deref", "ephemeron", "mark"],

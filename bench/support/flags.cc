@@ -13,17 +13,18 @@ namespace {
 using FlagHelp = std::pair<std::string_view, const char*>;
 
 constexpr std::array kFlagHelp = {
-    FlagHelp{"objects", "objects of alloc32, finalize, deref, ephemeron, ephemeron-chain, mark"},
+    FlagHelp{"objects", "objects of alloc32, finalize, finalize-beside, deref, ephemeron, mark, …"},
     FlagHelp{"length", "entries of each chain of ephemeron-chain"},
     FlagHelp{"maps", "maps that each chain of ephemeron-chain goes through by turns"},
     FlagHelp{"backwards", "ephemeron-chain only: 1 inserts each chain's last entry first"},
     FlagHelp{"depth", "tree depth of binary-trees, stretch depth of gcbench"},
     FlagHelp{"threads", "mutators of binary-trees-mt, by default 2"},
-    FlagHelp{"live_mib", "live nodes of churn, also given as the second word"},
+    FlagHelp{"live_mib", "live nodes of churn and finalize-beside, also given as the second word"},
     FlagHelp{"operations", "operations of churn"},
-    FlagHelp{"passes", "how often deref reads every reference, and ephemeron-chain collects"},
+    FlagHelp{"passes",
+             "how often deref reads, ephemeron-chain collects, finalize-beside drops all"},
     FlagHelp{"rounds", "how often alloc32, binary-trees and gcbench run in this process"},
-    FlagHelp{"milliseconds", "how long the noise program reads the clock"},
+    FlagHelp{"milliseconds", "how long the noise program, or a part of finalize-beside, lasts"},
     FlagHelp{"initial_heap_mib", "heap size about which the first collection starts"},
     FlagHelp{"max_heap_mib", "limit of the heap, 0 for the collector's own"},
     FlagHelp{"marker_threads", "marker threads, 0 for the collector's own choice"},

@@ -3,35 +3,16 @@
 
 #include "bench/support/clock.h"
 #include "bench/support/process.h"
+#include "bench/workloads/elegy_registered.h"
 #include "bench/workloads/elegy_weak.h"
-#include "bench/workloads/memory.h"
 
 namespace elegy::bench {
 namespace {
-
-using Node = PairNode<ElegyMemory>;
-using Nodes = Array<Member<Node>>;
-using Registry = FinalizationRegistry<std::int64_t>;
 
 struct Callbacks {
   std::uint64_t count = 0;
   std::int64_t sum = 0;
 };
-
-[[gnu::noinline]] Nodes* MakeNodes(ElegyMemory memory, std::size_t objects) {
-  Nodes* nodes = memory.mutator().MakeArray<Member<Node>>(objects);
-  for (std::size_t i = 0; i < objects; ++i) (*nodes)[i] = memory.Make<Node>();
-  return nodes;
-}
-
-// Returns whether every registration succeeds.
-[[gnu::noinline]] bool RegisterAll(Registry* registry, Nodes* nodes) {
-  bool all_ok = true;
-  for (std::size_t i = 0; i < nodes->size(); ++i) {
-    all_ok &= registry->Register((*nodes)[i], static_cast<std::int64_t>(i)).ok();
-  }
-  return all_ok;
-}
 
 }  // namespace
 
@@ -39,11 +20,12 @@ void RunFinalize(ElegyMemory memory, const Flags& flags, Report& report) {
   const std::uint64_t objects = flags.Get("objects", 1'000'000);
   const auto per_object = 1e9 / static_cast<double>(objects);
   Callbacks callbacks;
-  Persistent<Registry> registry = memory.Make<Registry>([&callbacks](std::int64_t held) {
-    ++callbacks.count;
-    callbacks.sum += held;
-  });
-  Persistent<Nodes> nodes = MakeNodes(memory, objects);
+  Persistent<NumberRegistry> registry =
+      memory.Make<NumberRegistry>([&callbacks](std::int64_t held) {
+        ++callbacks.count;
+        callbacks.sum += held;
+      });
+  Persistent<PairNodes> nodes = MakePairNodes(memory, objects);
   memory.Collect();
 
   const double resident_before = ResidentMib();

@@ -12,6 +12,9 @@ namespace elegy::bench {
 // Registers every object, drops them all, collects, and runs the callbacks to the last one.
 void RunFinalize(ElegyMemory memory, const Flags& flags, Report& report);
 
+// Drops objects with and without callbacks, while another mutator works.
+void RunFinalizeBeside(ElegyMemory memory, const Flags& flags, Report& report);
+
 // Reads live weak references in random order, each pass in a turn of its own.
 void RunDeref(ElegyMemory memory, const Flags& flags, Report& report);
 

@@ -19,6 +19,8 @@ bool RunWorkload(ElegyMemory memory, const Flags& flags, Report& report) {
   if (RunCommonWorkload(memory, flags, report)) return true;
   if (flags.workload() == "finalize") {
     RunFinalize(memory, flags, report);
+  } else if (flags.workload() == "finalize-beside") {
+    RunFinalizeBeside(memory, flags, report);
   } else if (flags.workload() == "deref") {
     RunDeref(memory, flags, report);
   } else if (flags.workload() == "ephemeron") {
