@@ -20,14 +20,16 @@ function(elegy_bench_smoke_tests name)
   set(size_ephemeron --objects=10000)
   set(size_ephemeron-chain --objects=2000 --length=500 --maps=3 --backwards=1 --passes=1)
   set(size_mark --objects=50000)
+  set(size_churn-mt ${size_churn} --threads=3)
   foreach(workload IN LISTS arg_WORKLOADS)
+    string(REPLACE churn-mt churn program ${workload})
     elegy_bench_smoke_test(${name}.${workload}
-      ${arg_COMMAND} ${workload} ${size_${workload}} --initial_heap_mib=1)
+      ${arg_COMMAND} ${program} ${size_${workload}} --initial_heap_mib=1)
   endforeach()
 endfunction()
 
 set(single_threaded_workloads start alloc32 binary-trees gcbench churn)
-set(common_workloads ${single_threaded_workloads} binary-trees-mt)
+set(common_workloads ${single_threaded_workloads} binary-trees-mt churn-mt)
 
 elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
 foreach(operation IN ITEMS allocate-32 store-barrier-off poll deref weak-map-get)
@@ -92,6 +94,12 @@ if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
     --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
-    --workloads start,churn-8,churn-16,churn-64 --peers shared_ptr
-    --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
+    --workloads start,churn-8,churn-16,churn-64,churn-mt-1,churn-mt-2,churn-mt-3
+    --peers shared_ptr --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
+  set_tests_properties(bench.harness PROPERTIES FIXTURES_SETUP bench.page)
+  set(pictures times memory memory_over_time delays heap_scaling churn_threads)
+  list(TRANSFORM pictures PREPEND "${CMAKE_CURRENT_BINARY_DIR}/smoke_test/")
+  list(TRANSFORM pictures APPEND ".svg")
+  elegy_bench_smoke_test(pictures "${CMAKE_COMMAND}" -E cat ${pictures})
+  set_tests_properties(bench.pictures PROPERTIES FIXTURES_REQUIRED bench.page)
 endif()

@@ -1,11 +1,13 @@
 """Which of the results are drawn, and as what."""
 
-from peers import ALL_WORKLOADS, family, size
-from plots import COLORS, Panel, bar_panels, curve_panels
-from runs import Results, Run, label, median_of, metrics_of, peers_of
+from peers import ALL_WORKLOADS, CHURN_MT_MIB, family, size
+from plots import COLORS, Panel, bar_panels, curve_panels, time_panels
+from runs import MemoryCurve, Results, Run, label, median_of, metrics_of, peers_of
 
 QUANTILES = {"p50_us": "50 %", "p99_us": "99 %", "p999_us": "99.9 %", "p9999_us": "99.99 %",
              "max_us": "longest"}
+# Whose memory is drawn against time.
+MEMORY_WORKLOADS = ["binary-trees", "churn-64", "churn-256"]
 MEDIANS = "Medians; below 1, to the left, a program takes less than elegy."
 
 
@@ -44,6 +46,22 @@ def memory(results: Results) -> str:
                       panels) if panels else ""
 
 
+def memory_over_time(memory: dict[str, dict[str, MemoryCurve]]) -> str:
+    """Cut where elegy has long ended: a slow peer would make a dot of it."""
+    panels = []
+    for workload in MEMORY_WORKLOADS:
+        curves = memory.get(workload, {})
+        if not curves.get("elegy"):
+            continue
+        end = 2 * curves["elegy"][-1][0]
+        shown = {name: [point for point in curves[name] if point[0] <= end]
+                 for name in COLORS if curves.get(name)}
+        panels.append((workload, shown))
+    return time_panels("Memory in the course of a run",
+                       "Of one process, from its start, with all its rounds; cut at twice elegy's "
+                       "time.", "s", "MiB", panels) if panels else ""
+
+
 def delays(results: Results) -> str:
     """Of single operations under churn."""
     panels = []
@@ -75,16 +93,30 @@ def heap_scaling(results: Results) -> str:
                         [str(size(workload)) for workload in workloads], panels)
 
 
-def thread_scaling(results: Results) -> str:
-    workloads = sorted((workload for workload in results if family(workload) == "binary-trees-mt"
+def thread_scaling(results: Results, workload_family: str, title: str,
+                   metrics: dict[str, tuple[str, str]]) -> str:
+    """A panel for each metric, with its title and unit."""
+    workloads = sorted((workload for workload in results if family(workload) == workload_family
                         and size(workload) > 0), key=size)
     if len(workloads) < 3:
         return ""
-    panels = [(series(results, workloads, "Time", "seconds"), "s (logarithmic)"),
-              (series(results, workloads, "Peak memory", "peak_rss_mb"), "MiB (logarithmic)")]
-    return curve_panels("Binary trees, by the number of mutators",
-                        "Medians of runs; the same trees, shared out.", "mutators",
+    panels = [(series(results, workloads, panel, metric), f"{unit} (logarithmic)")
+              for metric, (panel, unit) in metrics.items()]
+    return curve_panels(f"{title}, by the number of mutators",
+                        "Medians of runs; the same work, shared out.", "mutators",
                         [str(size(workload)) for workload in workloads], panels)
+
+
+def tree_threads(results: Results) -> str:
+    return thread_scaling(results, "binary-trees-mt", "Binary trees",
+                          {"seconds": ("Time", "s"), "peak_rss_mb": ("Peak memory", "MiB")})
+
+
+def churn_threads(results: Results) -> str:
+    return thread_scaling(results, "churn-mt", f"Churn of {CHURN_MT_MIB} MiB",
+                          {"ns_per_op": ("Time per operation", "ns"),
+                           "p9999_us": ("99.99 % of operations", "µs"),
+                           "max_us": ("Longest operation", "µs")})
 
 
 def series(results: Results, workloads: list[str], title: str, metric: str) -> Panel:
@@ -93,12 +125,15 @@ def series(results: Results, workloads: list[str], title: str, metric: str) -> P
                                 for workload in workloads] for name in names})
 
 
-def all_charts(results: Results) -> dict[str, tuple[str, str]]:
+def all_charts(results: Results,
+               memory_curves: dict[str, dict[str, MemoryCurve]]) -> dict[str, tuple[str, str]]:
     """By file name: what the picture shows, in words, and the picture, empty if there is none."""
     return {
         "times.svg": ("Time of each program relative to elegy's, by workload", times(results)),
         "delays.svg": ("Quantiles of the time of an operation under churn", delays(results)),
         "memory.svg": ("Peak memory by workload", memory(results)),
+        "memory_over_time.svg": ("Memory in the course of a run", memory_over_time(memory_curves)),
         "heap_scaling.svg": ("Churn by the size of the live heap", heap_scaling(results)),
-        "thread_scaling.svg": ("Binary trees by the number of mutators", thread_scaling(results)),
+        "tree_threads.svg": ("Binary trees by the number of mutators", tree_threads(results)),
+        "churn_threads.svg": ("Churn by the number of mutators", churn_threads(results)),
     }

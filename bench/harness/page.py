@@ -5,7 +5,7 @@ from pathlib import Path
 import bars
 import charts
 import tables
-from runs import Results, Run
+from runs import MemoryCurve, Results, Run
 
 
 def machine_lines(machine: dict[str, str], versions: dict[str, str]) -> list[str]:
@@ -27,14 +27,16 @@ def report(machine: dict[str, str], versions: dict[str, str], noise: Run, result
 
 
 def write(file: Path, machine: dict[str, str], versions: dict[str, str], noise: Run,
-          results: Results) -> None:
+          results: Results, memory: dict[str, dict[str, MemoryCurve]]) -> None:
     """The page, and its pictures in a folder that has the page's name."""
     folder = file.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     links = []
-    for name, (what, picture) in charts.all_charts(results).items():
+    for name, (what, picture) in charts.all_charts(results, memory).items():
         if picture:
             (folder / name).write_text(picture)
             links += [f"![{what}]({folder.name}/{name})", ""]
+        else:
+            (folder / name).unlink(missing_ok=True)
     lines = report(machine, versions, noise, results, links)
     file.write_text("\n".join(lines).rstrip() + "\n")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-# churn-L stands for any number L of MiB, binary-trees-mt-N for any number N of mutators.
+# churn-L stands for any number L of MiB, binary-trees-mt-N and churn-mt-N for any number N of
+# mutators; these share out churn-256's nodes.
+CHURN_MT_MIB = 256
 ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
 STATIC = "start-static"
-COMMON = ALLOCATION + ["binary-trees-mt", "churn"]
+COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt"]
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench"]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
@@ -18,7 +20,8 @@ ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", 
                  "ephemeron", "ephemeron-chain", "mark"]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
-                     "binary-trees-mt-8", "binary-trees-mt-16"]
+                     "binary-trees-mt-8", "binary-trees-mt-16", "churn-mt-1", "churn-mt-2",
+                     "churn-mt-4", "churn-mt-8"]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
@@ -29,6 +32,7 @@ QUICK_FLAGS = {
     "binary-trees-mt": ["--depth=10"],
     "gcbench": ["--depth=12"],
     "churn": ["--operations=20000", "--max_heap_mib=0"],
+    "churn-mt": ["--live_mib=8", "--operations=20000", "--max_heap_mib=0"],
     "finalize": ["--objects=10000"],
     "finalize-beside": ["--objects=10000", "--passes=2", "--milliseconds=20"],
     "deref": ["--objects=10000", "--passes=2"],
@@ -51,7 +55,14 @@ def size(workload: str) -> int:
 
 def is_workload(name: str) -> bool:
     return name in ALL_WORKLOADS or (size(name) > 0 and
-                                     family(name) in ("churn", "binary-trees-mt"))
+                                     family(name) in ("churn", "churn-mt", "binary-trees-mt"))
+
+
+def churn_mib(workload: str) -> int:
+    """What is live under the workload, 0 if it is not churn."""
+    if family(workload) == "churn":
+        return size(workload)
+    return CHURN_MT_MIB if family(workload) == "churn-mt" else 0
 
 
 @dataclass
@@ -71,10 +82,11 @@ class Peer:
     def command(self, workload: str, quick: bool) -> list[str]:
         if workload == STATIC:
             return [self.program[0] + "_static", "start"]
-        arguments = [family(workload)]
-        if arguments[0] == "churn":
-            arguments.append(str(size(workload)))
-        elif size(workload) > 0:
+        if churn_mib(workload) > 0:
+            arguments = ["churn", str(churn_mib(workload))]
+        else:
+            arguments = [family(workload)]
+        if family(workload).endswith("-mt") and size(workload) > 0:
             arguments.append(f"--threads={size(workload)}")
         if quick:
             arguments += QUICK_FLAGS[family(workload)]
@@ -87,14 +99,14 @@ def rounds(workload: str) -> int:
     """One where no code of the program's own is measured; few where a round takes long."""
     if workload in ("start", "mark"):
         return 1
-    return 2 if family(workload) == "churn" else 3
+    return 2 if churn_mib(workload) > 0 else 3
 
 
 def jvm(name: str, collector: str, jar: Path) -> Peer:
     def options(workload: str) -> list[str]:
         heap_mib = 3072 if workload == "mark" else 1024
-        if family(workload) == "churn":
-            heap_mib = max(32, int(size(workload) * (3.5 if collector == "UseZGC" else 2.5)))
+        if churn_mib(workload) > 0:
+            heap_mib = max(32, int(churn_mib(workload) * (3.5 if collector == "UseZGC" else 2.5)))
         return [f"-XX:+{collector}", f"-Xmx{heap_mib}m", f"-Dpeer={name}"]
 
     return Peer(name, COMMON + ["finalize", "deref", "mark"], ["java", "-cp", str(jar), "Bench"],
@@ -113,7 +125,7 @@ def node(script: Path) -> Peer:
 
 def go(program: Path) -> Peer:
     def environment(workload: str) -> dict[str, str]:
-        if family(workload) == "churn":
+        if churn_mib(workload) > 0:
             return {"GOGC": "150"}
         if family(workload) in ALLOCATION + ["binary-trees-mt"]:
             return {"GOGC": "off", "GOMEMLIMIT": "256MiB"}

@@ -148,6 +148,37 @@ def curve_panels(title: str, subtitle: str, x_label: str, positions: list[str],
     return drawing.markup()
 
 
+def time_panels(title: str, subtitle: str, x_label: str, y_label: str,
+                panels: list[tuple[str, dict[str, list[tuple[float, float]]]]]) -> str:
+    """Curves of points, each panel with its own scales, which begin at zero."""
+    panel_width, panel_height, legend_width = 380, 330, 160
+    drawing = Drawing(len(panels) * panel_width + legend_width + MARGIN,
+                      panel_height + TITLE_HEIGHT + MARGIN)
+    head(drawing, title, subtitle)
+    for index, (panel_title, curves) in enumerate(panels):
+        left = MARGIN + index * panel_width + 60
+        right, top, bottom = left + panel_width - 80, TITLE_HEIGHT + 26, TITLE_HEIGHT + 280
+        points = [point for curve in curves.values() for point in curve]
+        across = Axis(*range_of([x for x, _ in points], False), left, right, False)
+        up = Axis(*range_of([y for _, y in points], False), bottom, top, False)
+        drawing.text(left, top - 10, panel_title, 12, bold=True)
+        for tick in up.ticks():
+            drawing.line(left, up.at(tick), right, up.at(tick))
+            drawing.text(left - 6, up.at(tick) + 4, number(tick), 10, "end")
+        for tick in across.ticks():
+            drawing.line(across.at(tick), bottom, across.at(tick), bottom + 4, INK)
+            drawing.text(across.at(tick), bottom + 17, number(tick), 10, "middle")
+        drawing.line(left, bottom, right, bottom, INK)
+        drawing.text((left + right) / 2, bottom + 36, x_label, 11, "middle")
+        drawing.text_upwards(left - 46, (top + bottom) / 2, y_label)
+        for name in sorted(curves, key=lambda name: name == "elegy"):
+            drawing.curve([(across.at(x), up.at(y)) for x, y in curves[name]], COLORS[name],
+                          2.5 if name == "elegy" else 1.5, has_dots=False)
+    names = dict.fromkeys(name for _, curves in panels for name in curves)
+    legend(drawing, MARGIN + len(panels) * panel_width, TITLE_HEIGHT + 26, list(names))
+    return drawing.markup()
+
+
 def head(drawing: Drawing, title: str, subtitle: str) -> None:
     drawing.text(MARGIN, 24, title, 16, bold=True)
     drawing.text(MARGIN, 42, subtitle, 11, color="#555555")

@@ -2,20 +2,16 @@
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import bars
+import charts
 import machine
 import page
 import peers
+import programs
 import runs
-
-TIMEOUT_SECONDS = 1200
 
 
 def known_peers() -> list[str]:
@@ -32,8 +28,9 @@ def parse_arguments() -> argparse.Namespace:
                              "; or none (default %(default)s)")
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
-                             "; churn-L and binary-trees-mt-N take any number of MiB and "
-                             "mutators; scaling is a series of both, none none (default %(default)s)")
+                             "; churn-L, churn-mt-N and binary-trees-mt-N take any number of MiB "
+                             "and mutators; scaling is a series of each, none none (default "
+                             "%(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="every run's own results; other workloads' that the file holds are "
@@ -67,52 +64,33 @@ def chosen_workloads(names: str) -> list[str]:
     return list(selected)
 
 
-def run_program(command: list[str], environment: dict[str, str]) -> runs.Run:
-    """The lines of JSON that the program prints; none if it fails. The last one is given the time
-    of the whole process."""
-    start = time.monotonic()
-    try:
-        process = subprocess.Popen(command, env=os.environ | environment, text=True,
-                                   stdout=subprocess.PIPE)
-    except OSError as error:
-        print(f"failed: {error}", file=sys.stderr)
-        return []
-    # Not wait(timeout): it looks for the process's end every millisecond or so.
-    timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
-    timer.start()
-    with process:
-        output = process.stdout.read()
-        status = process.wait()
-    process_ms = (time.monotonic() - start) * 1e3
-    timer.cancel()
-    if status != 0:
-        print(f"failed: {command} ended with status {status}", file=sys.stderr)
-        return []
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    if lines:
-        lines[-1]["process_ms"] = process_ms
-    return lines
-
-
 def run_noise(arguments: argparse.Namespace, milliseconds: int) -> runs.Run:
     if arguments.quick:
         milliseconds = 20
-    return run_program([str(arguments.build_dir / "bench" / "bench_noise"),
-                        f"--milliseconds={milliseconds}"], {})
+    return programs.run([str(arguments.build_dir / "bench" / "bench_noise"),
+                         f"--milliseconds={milliseconds}"], {})
 
 
-def run_in_turn(workload: str, programs: list[peers.Peer],
+def run_in_turn(workload: str, chosen: list[peers.Peer],
                 arguments: argparse.Namespace) -> dict[str, list[runs.Run]]:
     """Every program once, then every program again, with the machine's own noise each time."""
-    results: dict[str, list[runs.Run]] = {peer.name: [] for peer in programs}
+    results: dict[str, list[runs.Run]] = {peer.name: [] for peer in chosen}
     results["noise"] = []
     for turn in range(arguments.runs):
         print(f"{workload}: turn {turn + 1} of {arguments.runs}", file=sys.stderr)
         results["noise"].append(run_noise(arguments, 500))
-        for peer in programs:
+        for peer in chosen:
             command = peer.command(workload, arguments.quick)
-            results[peer.name].append(run_program(command, peer.environment(workload)))
+            results[peer.name].append(programs.run(command, peer.environment(workload)))
     return results
+
+
+def memory_curves(workload: str, chosen: list[peers.Peer],
+                  arguments: argparse.Namespace) -> dict[str, runs.MemoryCurve]:
+    """Of one more run of each program."""
+    print(f"{workload}: memory", file=sys.stderr)
+    return {peer.name: programs.memory_curve(peer.command(workload, arguments.quick),
+                                             peer.environment(workload)) for peer in chosen}
 
 
 def stored(file: Path | None, machine: dict[str, str]) -> dict:
@@ -120,8 +98,8 @@ def stored(file: Path | None, machine: dict[str, str]) -> dict:
     if file and file.exists():
         document = json.loads(file.read_text())
         if document["machine"] == machine:
-            return document
-    return {"machine": machine, "versions": {}, "noise": [], "results": {}}
+            return {"memory": {}} | document
+    return {"machine": machine, "versions": {}, "noise": [], "results": {}, "memory": {}}
 
 
 def main() -> int:
@@ -135,16 +113,18 @@ def main() -> int:
     document["versions"] |= {name: machine.version(name) for name in peer_names}
     results: runs.Results = {}
     for workload in workloads:
-        programs = [known[name] for name in ["elegy"] + peer_names
-                    if known[name].has(workload)]
-        results[workload] = run_in_turn(workload, programs, arguments)
+        chosen = [known[name] for name in ["elegy"] + peer_names if known[name].has(workload)]
+        results[workload] = run_in_turn(workload, chosen, arguments)
         document["results"] |= results
+        if workload in charts.MEMORY_WORKLOADS:
+            document["memory"][workload] = memory_curves(workload, chosen, arguments)
         if arguments.json:
             arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
+    curves = document.pop("memory")
     print("\n".join(page.report(**document, pictures=[])))
     if arguments.markdown:
-        page.write(arguments.markdown, **document)
+        page.write(arguments.markdown, **document, memory=curves)
 
     any_failed = any(not run for by_peer in results.values() for all_runs in by_peer.values()
                      for run in all_runs)

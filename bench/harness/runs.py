@@ -9,6 +9,9 @@ Run = list[dict]
 # results[workload][peer] has one entry for each turn; an entry is empty if the run failed.
 Results = dict[str, dict[str, list[Run]]]
 
+# The resident memory of one process: seconds since its start, and MiB.
+MemoryCurve = list[tuple[float, float]]
+
 # The first of a workload's metrics is the one to compare it by.
 METRICS = {
     "start": ["process_ms"],
@@ -17,6 +20,7 @@ METRICS = {
     "binary-trees-mt": ["seconds"],
     "gcbench": ["seconds"],
     "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
+    "churn-mt": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
     "finalize": ["ns_per_op", "register_ns"],
     "finalize-beside": ["longest_ratio", "with_max_us", "without_max_us", "with_p9999_us",
                         "without_p9999_us"],

@@ -22,11 +22,12 @@ class Drawing:
         self._shapes.append(f"<rect x='{x:.1f}' y='{y:.1f}' width='{max(width, 0.5):.1f}' "
                             f"height='{height:.1f}' fill='{color}'/>")
 
-    def curve(self, points: list[tuple[float, float]], color: str, width: float) -> None:
+    def curve(self, points: list[tuple[float, float]], color: str, width: float,
+              has_dots: bool = True) -> None:
         text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self._shapes.append(f"<polyline points='{text}' fill='none' stroke='{color}' "
                             f"stroke-width='{width}'/>")
-        for x, y in points:
+        for x, y in points if has_dots else []:
             self._shapes.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{width + 1}' "
                                 f"fill='{color}'/>")
 

@@ -164,7 +164,7 @@ void RunEphemeron(const Flags& flags, Report& report) {
 }
 
 bool RunWorkload(const Flags& flags, Report& report) {
-  if (flags.workload() == "binary-trees-mt") return false;
+  if (flags.workload() == "binary-trees-mt" || flags.Get("threads", 1) > 1) return false;
   if (RunCommonWorkload(CppgcMemory(), flags, report)) return true;
   if (flags.workload() == "finalize") {
     RunFinalize(flags, report);

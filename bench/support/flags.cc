@@ -18,7 +18,7 @@ constexpr std::array kFlagHelp = {
     FlagHelp{"maps", "maps that each chain of ephemeron-chain goes through by turns"},
     FlagHelp{"backwards", "ephemeron-chain only: 1 inserts each chain's last entry first"},
     FlagHelp{"depth", "tree depth of binary-trees, stretch depth of gcbench"},
-    FlagHelp{"threads", "mutators of binary-trees-mt, by default 2"},
+    FlagHelp{"threads", "mutators of binary-trees-mt, by default 2, and of churn, by default 1"},
     FlagHelp{"live_mib", "live nodes of churn and finalize-beside, also given as the second word"},
     FlagHelp{"operations", "operations of churn"},
     FlagHelp{"passes",

@@ -11,6 +11,14 @@ std::uint64_t Histogram::LargestIn(std::size_t bucket) {
   return (next << shift) - 1;
 }
 
+void Histogram::Add(const Histogram& other) {
+  for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+    counts_[bucket] += other.counts_[bucket];
+  }
+  total_ += other.total_;
+  max_ns_ = std::max(max_ns_, other.max_ns_);
+}
+
 double Histogram::QuantileUs(double quantile) const {
   const auto wanted = static_cast<std::uint64_t>(std::ceil(quantile * static_cast<double>(total_)));
   std::uint64_t seen = 0;

@@ -22,6 +22,9 @@ class Histogram {
     max_ns_ = std::max(max_ns_, ns);
   }
 
+  // All of the other's.
+  void Add(const Histogram& other);
+
   // The largest duration of the bucket that holds the `quantile`, in microseconds.
   double QuantileUs(double quantile) const;
   double MaxUs() const { return static_cast<double>(max_ns_) * 1e-3; }

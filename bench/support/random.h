@@ -12,10 +12,12 @@
 
 namespace elegy::bench {
 
+inline constexpr std::uint64_t kDefaultSeed = 88172645463325252u;
+
 // Marsaglia's xorshift64.
 class Random {
  public:
-  explicit Random(std::uint64_t seed = 88172645463325252u) : state_(seed) {}
+  explicit Random(std::uint64_t seed = kDefaultSeed) : state_(seed) {}
 
   std::uint64_t Next() {
     state_ ^= state_ << 13;

@@ -25,6 +25,16 @@ func (h *histogram) add(ns int64) {
 	}
 }
 
+func (h *histogram) addAll(other *histogram) {
+	for i, count := range other.counts {
+		h.counts[i] += count
+	}
+	h.total += other.total
+	if other.maxNs > h.maxNs {
+		h.maxNs = other.maxNs
+	}
+}
+
 func (h *histogram) figures() string {
 	return number("p50_us", h.quantileUs(0.5)) + number("p99_us", h.quantileUs(0.99)) +
 		number("p999_us", h.quantileUs(0.999)) + number("p9999_us", h.quantileUs(0.9999)) +

@@ -13,6 +13,12 @@ final class Histogram {
     maxNs = Math.max(maxNs, ns);
   }
 
+  void add(Histogram other) {
+    for (int i = 0; i < counts.length; i++) counts[i] += other.counts[i];
+    total += other.total;
+    maxNs = Math.max(maxNs, other.maxNs);
+  }
+
   String json() {
     return Bench.number("p50_us", quantileUs(0.5))
         + Bench.number("p99_us", quantileUs(0.99))

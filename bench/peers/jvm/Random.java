@@ -1,5 +1,7 @@
 /** Marsaglia's xorshift64: the same numbers as those of bench/support/random.h. */
 final class Random {
+  static final long DEFAULT_SEED = 88172645463325252L;
+
   private long state;
 
   Random(long seed) {
