@@ -91,13 +91,14 @@ if(Python3_FOUND)
     --build-dir "${PROJECT_BINARY_DIR}" --lengths 10,1000 --passes 1 --cpu)
 endif()
 if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
+  set(churns churn-8,churn-16,churn-64,churn-mt-1,churn-mt-2,churn-mt-3)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
     --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
-    --workloads start,churn-8,churn-16,churn-64,churn-mt-1,churn-mt-2,churn-mt-3
+    --workloads start,${churns},deref-1,deref-2,deref-3
     --peers shared_ptr --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
   set_tests_properties(bench.harness PROPERTIES FIXTURES_SETUP bench.page)
-  set(pictures times memory memory_over_time delays heap_scaling churn_threads)
+  set(pictures times memory memory_over_time delays heap_scaling churn_threads growth)
   list(TRANSFORM pictures PREPEND "${CMAKE_CURRENT_BINARY_DIR}/smoke_test/")
   list(TRANSFORM pictures APPEND ".svg")
   elegy_bench_smoke_test(pictures "${CMAKE_COMMAND}" -E cat ${pictures})

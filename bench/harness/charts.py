@@ -1,6 +1,6 @@
 """Which of the results are drawn, and as what."""
 
-from peers import ALL_WORKLOADS, CHURN_MT_MIB, family, size
+from peers import ALL_WORKLOADS, CHURN_MT_MIB, GROWING, family, size
 from plots import COLORS, Panel, bar_panels, curve_panels, time_panels
 from runs import MemoryCurve, Results, Run, label, median_of, metrics_of, peers_of
 
@@ -119,10 +119,35 @@ def churn_threads(results: Results) -> str:
                            "max_us": ("Longest operation", "µs")})
 
 
+def growth(results: Results) -> str:
+    """A panel for each operation that is to take the same time however many objects there are."""
+    sizes = sorted({size(workload) for workload in results
+                    if family(workload) in GROWING and size(workload) > 0})
+    if len(sizes) < 3:
+        return ""
+    panels = []
+    for name, metric, title in (("finalize", "register_ns", "Registering"),
+                                ("finalize", "ns_per_op", "From drop to callback"),
+                                ("deref", "ns_per_op", "Reading a weak reference"),
+                                ("ephemeron", "lookup_ns", "Look-up in a weak map"),
+                                ("ephemeron", "collect_ms", "Collection of a weak map")):
+        workloads = [f"{name}-{count}" for count in sizes]
+        panel = series(results, workloads, title, metric)
+        if metric == "collect_ms":
+            panel.values = {program: [ms and ms * 1e6 / count for ms, count in zip(curve, sizes)]
+                            for program, curve in panel.values.items()}
+        if any(any(curve) for curve in panel.values.values()):
+            panels.append((panel, "ns (logarithmic)"))
+    return curve_panels("Time for each object, by how many there are", "Medians of runs.", "objects",
+                        [f"{count:,}" for count in sizes], panels)
+
+
 def series(results: Results, workloads: list[str], title: str, metric: str) -> Panel:
-    names = dict.fromkeys(name for workload in workloads for name in programs(results[workload]))
-    return Panel(title, {name: [median_of(results[workload].get(name, []), metric)
-                                for workload in workloads] for name in names})
+    """The workloads that were not measured have no values."""
+    measured = [results.get(workload, {}) for workload in workloads]
+    names = dict.fromkeys(name for by_peer in measured for name in programs(by_peer))
+    return Panel(title, {name: [median_of(by_peer.get(name, []), metric) for by_peer in measured]
+                         for name in names})
 
 
 def all_charts(results: Results,
@@ -136,4 +161,5 @@ def all_charts(results: Results,
         "heap_scaling.svg": ("Churn by the size of the live heap", heap_scaling(results)),
         "tree_threads.svg": ("Binary trees by the number of mutators", tree_threads(results)),
         "churn_threads.svg": ("Churn by the number of mutators", churn_threads(results)),
+        "growth.svg": ("Time for each object by how many there are", growth(results)),
     }

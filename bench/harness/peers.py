@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 # churn-L stands for any number L of MiB, binary-trees-mt-N and churn-mt-N for any number N of
-# mutators; these share out churn-256's nodes.
+# mutators; these share out churn-256's nodes. finalize-N, deref-N and ephemeron-N have N objects.
 CHURN_MT_MIB = 256
 ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
@@ -22,6 +22,8 @@ ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", 
 SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
                      "binary-trees-mt-8", "binary-trees-mt-16", "churn-mt-1", "churn-mt-2",
                      "churn-mt-4", "churn-mt-8"]
+GROWING = ["finalize", "deref", "ephemeron"]
+GROWTH_WORKLOADS = [f"{name}-{10 ** power}" for name in GROWING for power in range(4, 8)]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
@@ -55,7 +57,7 @@ def size(workload: str) -> int:
 
 def is_workload(name: str) -> bool:
     return name in ALL_WORKLOADS or (size(name) > 0 and
-                                     family(name) in ("churn", "churn-mt", "binary-trees-mt"))
+                                     family(name) in ["churn", "churn-mt", "binary-trees-mt"] + GROWING)
 
 
 def churn_mib(workload: str) -> int:
@@ -88,6 +90,10 @@ class Peer:
             arguments = [family(workload)]
         if family(workload).endswith("-mt") and size(workload) > 0:
             arguments.append(f"--threads={size(workload)}")
+        if family(workload) in GROWING and size(workload) > 0:
+            arguments.append(f"--objects={size(workload)}")
+        if family(workload) == "deref" and size(workload) > 0:
+            arguments.append(f"--passes={max(2, 20_000_000 // size(workload))}")
         if quick:
             arguments += QUICK_FLAGS[family(workload)]
         if self.warms_up or family(workload) in STEADY:
@@ -104,7 +110,7 @@ def rounds(workload: str) -> int:
 
 def jvm(name: str, collector: str, jar: Path) -> Peer:
     def options(workload: str) -> list[str]:
-        heap_mib = 3072 if workload == "mark" else 1024
+        heap_mib = 3072 if workload == "mark" or size(workload) > 1_000_000 else 1024
         if churn_mib(workload) > 0:
             heap_mib = max(32, int(churn_mib(workload) * (3.5 if collector == "UseZGC" else 2.5)))
         return [f"-XX:+{collector}", f"-Xmx{heap_mib}m", f"-Dpeer={name}"]

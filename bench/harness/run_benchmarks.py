@@ -28,9 +28,10 @@ def parse_arguments() -> argparse.Namespace:
                              "; or none (default %(default)s)")
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
-                             "; churn-L, churn-mt-N and binary-trees-mt-N take any number of MiB "
-                             "and mutators; scaling is a series of each, none none (default "
-                             "%(default)s)")
+                             "; churn-L takes any number of MiB, churn-mt-N and binary-trees-mt-N "
+                             "of mutators, finalize-N, deref-N and ephemeron-N of objects; scaling "
+                             "is a series of the first three, growth of the others, none none "
+                             "(default %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="every run's own results; other workloads' that the file holds are "
@@ -54,7 +55,8 @@ def chosen_peers(names: str) -> list[str]:
 
 
 def chosen_workloads(names: str) -> list[str]:
-    groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS, "none": []}
+    groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS,
+              "growth": peers.GROWTH_WORKLOADS, "none": []}
     selected: dict[str, None] = {}
     for name in names.split(","):
         for workload in groups.get(name, [name]):

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from peers import ALL_WORKLOADS
 from runs import (METRICS_OF_ALL, Results, Run, best_peer, label, median_of, metrics_of, peers_of,
                   ratio_to, values)
 
@@ -40,7 +41,9 @@ def ratio_text(by_peer: dict[str, list[Run]], peer: str | None, metric: str) -> 
 
 
 def overview(results: Results) -> list[str]:
-    """By each workload's first metric, elegy's ratio to its best peer and to all."""
+    """By each workload's first metric, elegy's ratio to its best peer and to all. Sizes that belong
+    to a series are left to its picture and to the tables below."""
+    results = {name: by_peer for name, by_peer in results.items() if name in ALL_WORKLOADS}
     names = list(dict.fromkeys(peer for by_peer in results.values() for peer in peers_of(by_peer)))
     if not names:
         return []
