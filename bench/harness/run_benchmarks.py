@@ -13,6 +13,8 @@ import peers
 import programs
 import runs
 
+STARTS = 25  # of a process in one turn, where its start is what is measured
+
 
 def known_peers() -> list[str]:
     return [name for name in peers.all_peers(Path()) if name != "elegy"]
@@ -83,7 +85,9 @@ def run_in_turn(workload: str, chosen: list[peers.Peer],
         results["noise"].append(run_noise(arguments, 500))
         for peer in chosen:
             command = peer.command(workload, arguments.quick)
-            results[peer.name].append(programs.run(command, peer.environment(workload)))
+            starts = STARTS if peers.family(workload) in ("start", peers.STATIC) else 1
+            results[peer.name].append(
+                programs.run_often(command, peer.environment(workload), starts))
     return results
 
 
