@@ -228,19 +228,6 @@ void RegistryCore::FreeUnlessInQueue(Record& record) {
   }
 }
 
-RegistryCore::Records RegistryCore::CancelAllOf(const void* token) {
-  MutexLock lock(mutex_);
-  const auto found = by_token_.find(token);
-  if (found == by_token_.end() || IsDeadThoughHeld(heap_, token)) return {};
-  Records records = std::move(found->second);
-  by_token_.erase(found);
-  for (Record* record : records) {
-    store_->ExtraOf(*record)->token = nullptr;
-    BeginEnd(*record, /*cancelled=*/true);
-  }
-  return records;
-}
-
 absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
   if (token == nullptr) {
     return absl::InvalidArgumentError("elegy: Unregister of a null token");
