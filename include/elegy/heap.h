@@ -88,6 +88,10 @@ class Heap {
   // (fatal otherwise), as the policy says, and drops the rest. Afterwards Register fails with
   // FailedPrecondition and no callback ever runs. Returns the callbacks run. A callback's exception
   // leaves Shutdown; another call goes on.
+  //
+  // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
+  // as weak targets, keys and tokens they are gone from then on. What is made weak of them until
+  // its cycle has cleared all others is empty, too.
   std::size_t Shutdown(ShutdownPolicy policy);
 
   // Before fork(): ends the collector's threads, which the child would not have, once a running
