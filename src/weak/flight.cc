@@ -1,7 +1,8 @@
 // Flights of all heaps share one lock, because a thread may wait in one cache for a factory that
 // waits in another: whether that closes a circle is seen only by who sees them all. A thread waits
 // for one flight at most, and a flight has one maker, so the way from a flight to its maker, to
-// what that one waits for, and so on does not fork; no circle is ever closed, so it ends.
+// what that one waits for, and so on does not fork; no circle is ever closed, so it ends. In a
+// forked child nobody waits for a flight of the parent's, whose maker may be gone.
 //
 // The lock is taken around factory calls alone, not by look-ups, and no safepoint lies within it.
 
@@ -10,6 +11,7 @@
 #include "elegy/internal/mutex.h"
 #include "src/mutator/handshake.h"
 #include "src/mutator/mutator_impl.h"
+#include "src/platform/platform.h"
 
 namespace elegy::internal {
 
@@ -33,9 +35,10 @@ thread_local FlightTraveller t_traveller;
 
 }  // namespace
 
-Flight::Flight() : maker_(&t_traveller) {}
+Flight::Flight() : maker_(&t_traveller), process_(platform::ProcessId()) {}
 
 bool Flight::Await() {
+  if (process_ != platform::ProcessId()) return false;
   MutatorImpl& mutator = CurrentImpl();
   Airport& airport = TheAirport();
   EnterBlocked(mutator, __builtin_frame_address(0));

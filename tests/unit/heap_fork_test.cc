@@ -362,6 +362,33 @@ TEST_F(HeapForkTest, CallbacksOfAVanishedThreadAreOver) {
   EXPECT_EQ(heap().Stats().records_delivered, 2u);
 }
 
+TEST_F(HeapForkTest, NobodyWaitsForAVanishedThreadsFactory) {
+  using Cache = WeakCache<int, Node>;
+  const Persistent<Cache> cache(Make<Cache>());
+  std::atomic<bool> making{false}, may_make{false};
+  Actor maker(heap());
+  maker.Start([&] {
+    cache->GetOrMake(1, [&](int) {
+      const BlockingRegion region(Mutator::Current());
+      making = true;
+      while (!may_make) std::this_thread::yield();
+      return Make<Node>(1);
+    });
+  });
+  while (!making) std::this_thread::yield();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    const Persistent<Node> made = cache->GetOrMake(1, [](int) { return Make<Node>(2); });
+    EXPECT_EQ(made->value, 2);
+    EXPECT_EQ(cache->Get(1), made);
+  });
+  heap().AfterFork();
+  ExpectSuccess(child);
+  may_make = true;
+  maker.Await();
+}
+
 TEST_F(HeapForkTest, ABlockedThreadStaysSoUntilAfterwards) {
   Blocked other(heap());
   WeakPersistent<Node> others;

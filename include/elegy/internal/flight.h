@@ -18,14 +18,16 @@ class Flight {
   Flight& operator=(const Flight&) = delete;
 
   // Returns true when the call is over. False at once if it never would be while this thread waits:
-  // the call waits for this thread, directly or through others. The current mutator is blocked
-  // meanwhile: a safepoint.
+  // the call waits for this thread, directly or through others; or it began in another process, of
+  // which this one is a forked child, where its thread may have vanished. The current mutator is
+  // blocked meanwhile: a safepoint.
   bool Await();
   // The call is over.
   void Land();
 
  private:
   const FlightTraveller* const maker_;
+  const int process_;
   bool over_ = false;
 };
 
