@@ -1,9 +1,10 @@
-// The sweep of a block beside a constructor that throws there: the cell is free once, for one
-// object.
+// A cell whose constructor throws, in a block that is being swept, or that another mutator has
+// taken meanwhile: it is free once, for one object.
 
 #include <gtest/gtest.h>
 
 #include <array>
+#include <utility>
 
 #include "elegy/elegy.h"
 #include "tests/interleave/explore.h"
@@ -42,6 +43,19 @@ class SweepBegins {
   [[maybe_unused]] std::array<char, 40000> filling_{};
 };
 
+// The same for the marking of the cycle that is waited for.
+class MarkingBegins {
+ public:
+  void Trace(Visitor&) const {
+    if (!std::exchange(awaited, false)) return;
+    Ready();
+    Settle();  // what is explored ends before the marking does
+  }
+
+  static bool awaited;
+};
+bool MarkingBegins::awaited = false;
+
 }  // namespace
 }  // namespace elegy::interleave
 
@@ -79,6 +93,42 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsGivenToOneObject) {
               [&] { world.heap.Collect(); }},
              Start::kWhenReady);
     world.heap.Collect();
+    Mutator mutator(world.heap);
+    for (int i = 0; i < 4; i++) {
+      Require(Make<Cell>(Cell::Kind::kThing) != kept.get(), "two objects share a cell");
+    }
+  });
+}
+
+// The first cycle lets the block go to others, for the cell lives while it is under construction.
+TEST(SweepTest, ACellWhoseConstructorThrowsIsClaimedOnce) {
+  ExpectHolds("claim, a constructor throws", {.preemptions = 1, .random_schedules = 500}, [] {
+    WholeHeap world;
+    Persistent<MarkingBegins> begins;
+    {
+      Mutator mutator(world.heap);
+      begins = Make<MarkingBegins>();
+    }
+    Persistent<Cell> kept;
+    Together({[&] {
+                Mutator mutator(world.heap);
+                try {
+                  Make<Cell>(Cell::Kind::kRefused);
+                  Require(false, "a constructor's exception is lost");
+                } catch (const Refused&) {
+                }
+              },
+              [&] {
+                Mutator mutator(world.heap);
+                ReadyInRegion(mutator);
+                kept = Make<Cell>(Cell::Kind::kThing);
+              },
+              [&] {
+                world.heap.Collect();
+                MarkingBegins::awaited = true;
+                world.heap.Collect();
+              }},
+             Start::kWhenReady);
     Mutator mutator(world.heap);
     for (int i = 0; i < 4; i++) {
       Require(Make<Cell>(Cell::Kind::kThing) != kept.get(), "two objects share a cell");
