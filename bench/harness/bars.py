@@ -11,7 +11,7 @@ from runs import Results, best_peer, ratios, values
 @dataclass
 class Bar:
     """A promise about a figure of elegy's, or about its ratio to a peer's; "best" is the peer with
-    the least median."""
+    the least median, "noise" the machine without any collector."""
 
     workload: str
     metric: str
@@ -32,6 +32,7 @@ def churn_bars(workload: str) -> list[Bar]:
     return [Bar(workload, "ns_per_op", 0.9, peer="bdw", may_equal=True),
             *[Bar(workload, metric, 1, peer="best", may_equal=True)
               for metric in ("p999_us", "p9999_us")],
+            Bar(workload, "max_us", 2, peer="noise", may_equal=True),
             Bar(workload, "longest_delay_us", 1000),
             Bar(workload, "allocation_stall_max_us", 1000),
             Bar(workload, "peak_rss_mb", 1, peer="bdw", may_equal=True)]

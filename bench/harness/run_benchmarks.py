@@ -82,7 +82,9 @@ def run_in_turn(workload: str, chosen: list[peers.Peer],
     results["noise"] = []
     for turn in range(arguments.runs):
         print(f"{workload}: turn {turn + 1} of {arguments.runs}", file=sys.stderr)
-        results["noise"].append(run_noise(arguments, 500))
+        # Beside churn, which times every operation, for about as long as it runs.
+        milliseconds = 5000 if peers.family(workload) == "churn" else 500
+        results["noise"].append(run_noise(arguments, milliseconds))
         for peer in chosen:
             command = peer.command(workload, arguments.quick)
             starts = STARTS if peers.family(workload) in ("start", peers.STATIC) else 1
