@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
 #include "tests/interleave/explore.h"
 #include "tests/interleave/scheduler.h"
 #include "tests/interleave/whole_heap.h"
@@ -134,6 +135,47 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsClaimedOnce) {
       Require(Make<Cell>(Cell::Kind::kThing) != kept.get(), "two objects share a cell");
     }
   });
+}
+
+// The claimer allocates black; the constructor's thread is still to answer handshake 2, so that its
+// cell is not marked: the mark is the claimer's, and must stay.
+TEST(SweepTest, TheMarkOfWhoClaimsTheCellOfAConstructorThatThrowsStays) {
+  ExpectHolds("claim before the scan, a constructor throws",
+              {.preemptions = 1, .random_schedules = 2000}, [] {
+                WholeHeap world;
+                Together({[&] {
+                            Mutator mutator(world.heap);
+                            try {
+                              Make<Cell>(Cell::Kind::kRefused);
+                              Require(false, "a constructor's exception is lost");
+                            } catch (const Refused&) {
+                            }
+                          },
+                          [&] {
+                            Mutator mutator(world.heap);
+                            ReadyInRegion(mutator);
+                            // Kept alive to the turn's end, which the scan alone looks at.
+                            Persistent<Cell> handle = Make<Cell>(Cell::Kind::kThing);
+                            Make<WeakRef<Cell>>(handle.get());
+                            const Cell* const mine = handle.get();
+                            handle = nullptr;
+                            {
+                              const BlockingRegion region(mutator);
+                              Settle();  // to the cycle's end
+                            }
+                            for (int i = 0; i < 4; i++) {
+                              Require(Make<Cell>(Cell::Kind::kThing) != mine,
+                                      "two objects share a cell");
+                            }
+                          },
+                          [&] {
+                            world.heap.Collect();
+                            testing::CycleStepper stepper(world.heap);
+                            stepper.AdvanceTo(testing::CycleStep::kBarrierOn);
+                            Ready();
+                          }},
+                         Start::kWhenReady);
+              });
 }
 
 }  // namespace
