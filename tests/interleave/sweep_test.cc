@@ -70,6 +70,21 @@ inline constexpr bool kHasNoSlots<interleave::SweepBegins> = true;
 namespace elegy::interleave {
 namespace {
 
+void BeRefused(Heap& heap) {
+  Mutator mutator(heap);
+  try {
+    Make<Cell>(Cell::Kind::kRefused);
+    Require(false, "a constructor's exception is lost");
+  } catch (const Refused&) {
+  }
+}
+
+void ExpectNoOtherAt(const Cell* cell) {
+  for (int i = 0; i < 4; i++) {
+    Require(Make<Cell>(Cell::Kind::kThing) != cell, "two objects share a cell");
+  }
+}
+
 TEST(SweepTest, ACellWhoseConstructorThrowsIsGivenToOneObject) {
   ExpectHolds("sweep, a constructor throws", {.preemptions = 1, .random_schedules = 500}, [] {
     WholeHeap world;
@@ -78,14 +93,7 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsGivenToOneObject) {
       Make<SweepBegins>();
     }
     Persistent<Cell> kept;
-    Together({[&] {
-                Mutator mutator(world.heap);
-                try {
-                  Make<Cell>(Cell::Kind::kRefused);
-                  Require(false, "a constructor's exception is lost");
-                } catch (const Refused&) {
-                }
-              },
+    Together({[&] { BeRefused(world.heap); },
               [&] {
                 Mutator mutator(world.heap);
                 ReadyInRegion(mutator);
@@ -95,9 +103,7 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsGivenToOneObject) {
              Start::kWhenReady);
     world.heap.Collect();
     Mutator mutator(world.heap);
-    for (int i = 0; i < 4; i++) {
-      Require(Make<Cell>(Cell::Kind::kThing) != kept.get(), "two objects share a cell");
-    }
+    ExpectNoOtherAt(kept.get());
   });
 }
 
@@ -111,14 +117,7 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsClaimedOnce) {
       begins = Make<MarkingBegins>();
     }
     Persistent<Cell> kept;
-    Together({[&] {
-                Mutator mutator(world.heap);
-                try {
-                  Make<Cell>(Cell::Kind::kRefused);
-                  Require(false, "a constructor's exception is lost");
-                } catch (const Refused&) {
-                }
-              },
+    Together({[&] { BeRefused(world.heap); },
               [&] {
                 Mutator mutator(world.heap);
                 ReadyInRegion(mutator);
@@ -131,9 +130,7 @@ TEST(SweepTest, ACellWhoseConstructorThrowsIsClaimedOnce) {
               }},
              Start::kWhenReady);
     Mutator mutator(world.heap);
-    for (int i = 0; i < 4; i++) {
-      Require(Make<Cell>(Cell::Kind::kThing) != kept.get(), "two objects share a cell");
-    }
+    ExpectNoOtherAt(kept.get());
   });
 }
 
@@ -143,14 +140,7 @@ TEST(SweepTest, TheMarkOfWhoClaimsTheCellOfAConstructorThatThrowsStays) {
   ExpectHolds("claim before the scan, a constructor throws",
               {.preemptions = 1, .random_schedules = 2000}, [] {
                 WholeHeap world;
-                Together({[&] {
-                            Mutator mutator(world.heap);
-                            try {
-                              Make<Cell>(Cell::Kind::kRefused);
-                              Require(false, "a constructor's exception is lost");
-                            } catch (const Refused&) {
-                            }
-                          },
+                Together({[&] { BeRefused(world.heap); },
                           [&] {
                             Mutator mutator(world.heap);
                             ReadyInRegion(mutator);
@@ -163,10 +153,7 @@ TEST(SweepTest, TheMarkOfWhoClaimsTheCellOfAConstructorThatThrowsStays) {
                               const BlockingRegion region(mutator);
                               Settle();  // to the cycle's end
                             }
-                            for (int i = 0; i < 4; i++) {
-                              Require(Make<Cell>(Cell::Kind::kThing) != mine,
-                                      "two objects share a cell");
-                            }
+                            ExpectNoOtherAt(mine);
                           },
                           [&] {
                             world.heap.Collect();
