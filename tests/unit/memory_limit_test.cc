@@ -66,6 +66,7 @@ TEST_F(MemoryLimitTest, AHeapThatWasFullIsUsableOnceItsObjectsAreDropped) {
     EXPECT_GE(first * sizeof(Node), kLimit / 8 * 7) << "round " << round;
     EXPECT_GE(second * sizeof(Text), kLimit / 8 * 7) << "round " << round;
     EXPECT_NO_THROW(NoInline([] { MakeArray<char>(kLimit / 2); }));
+    CollectPrecisely();
   }
   CollectPrecisely();
   EXPECT_LE(heap().Stats().heap_bytes, kLimit / 16);
