@@ -25,6 +25,10 @@ struct Node {
   std::array<std::int64_t, 2> padding = {};
 };
 
+struct Pair {
+  std::int64_t first = -1, second = -1;
+};
+
 struct Wide {
   Member<Node> node;
   std::array<std::int64_t, 30> padding = {};
@@ -56,6 +60,23 @@ class MemoryReuseTest : public HeapTest {
 TEST_F(MemoryReuseTest, AnEmptyHeapTakesNothing) {
   EXPECT_EQ(HeapBytes(), 0u);
   EXPECT_LE(HeapBytesAfterCollecting(), kSlack);
+}
+
+// A mutator takes some blocks more than it needs at once, and has to give them up with each cycle:
+// the sweep frees them.
+TEST_F(MemoryReuseTest, BlocksTakenAheadAreNotUsedInTheNextCycle) {
+  constexpr std::size_t kBlock = 16384 / sizeof(Node);
+  NoInline([] { MakeMany<Node>(20 * kBlock); });  // and drops them
+  CollectPrecisely();
+  NoInline([] { Make<Node>(); });
+  CollectPrecisely();
+  const auto nodes = MakeMany<Node>(3 * kBlock);
+  for (std::size_t i = 0; i < nodes.size(); i++) nodes[i]->value = static_cast<std::int64_t>(i);
+  CollectPrecisely();
+  const auto pairs = MakeMany<Pair>(100 * 16384 / sizeof(Pair));
+  for (std::size_t i = 0; i < nodes.size(); i++) {
+    ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
+  }
 }
 
 TEST_F(MemoryReuseTest, WhatHasDiedIsGivenBack) {
