@@ -67,9 +67,6 @@ proctype Outsider() {
 #ifndef BUG_OLD_NOT_SHADED
      shade_locked(old);
 #endif
-#ifndef BUG_NEW_NOT_SHADED
-     shade_locked(value);
-#endif
      handle[to] = value;
      leave();
      to = 0; value = 0; old = 0

@@ -53,7 +53,6 @@ byte field[N];
 /* The marker's. */
 byte grey = 0;       /* the worklist and the marker's stack */
 byte candidates = 0; /* of all stack scans */
-bit published = 0;   /* has anything been published since the collector last read the count? */
 bit round_dirty = 0;
 
 /* The mutators'. */
@@ -97,7 +96,7 @@ inline push(object) {
   buffer[m] = buffer[m] | B(object);
 #ifdef FULL
   if
-  :: grey = grey | buffer[m]; buffer[m] = 0; published = 1
+  :: grey = grey | buffer[m]; buffer[m] = 0
   :: skip
   fi
 #endif
@@ -113,7 +112,7 @@ inline shade(object) {
 
 inline hand_over_buffer() {
   if
-  :: buffer[m] != 0 -> grey = grey | buffer[m]; buffer[m] = 0; published = 1
+  :: buffer[m] != 0 -> grey = grey | buffer[m]; buffer[m] = 0
   :: else
   fi
 }
@@ -223,7 +222,9 @@ proctype Mutator(byte m) {
 #ifdef ASSIST
   /* Marks one object of the worklist; what it finds there is published. */
   :: atomic { attached[m] && scanned[m] && phase == Marking && grey != 0 ->
+#ifndef BUG_ASSIST_NOT_DIRTY
        dirty[m] = 1;
+#endif
        if
        :: (grey & B(0)) != 0 -> work = 0
        :: (grey & B(1)) != 0 -> work = 1
@@ -240,7 +241,7 @@ proctype Mutator(byte m) {
      if
      :: atomic { work != NONE ->
           if
-          :: B(field[work]) != 0 -> grey = grey | B(field[work]); published = 1
+          :: B(field[work]) != 0 -> grey = grey | B(field[work])
           :: else
           fi;
           work = NONE }
@@ -354,14 +355,11 @@ proctype Collector() {
      :: atomic { at == NONE && grey == 0 -> break }
      :: atomic { at != NONE -> grey = grey | B(field[at]); at = NONE }
      od;
-     published = 0;
      ask(H_ROUND); await();
      atomic {
        if
-#ifdef BUG_ROUND_LOOKS_AT_WORKLIST_ONLY
-       :: published -> round_dirty = 0
-#else
-       :: round_dirty || published -> round_dirty = 0
+#ifndef BUG_ROUND_IGNORES_DIRTY
+       :: round_dirty -> round_dirty = 0
 #endif
        :: else -> phase = WeakClosed; check_at_flip(); break
        fi

@@ -48,7 +48,6 @@ byte weak_cell[2];
 
 byte grey = 0;
 byte candidates = 0;
-bit published = 0;
 bit round_dirty = 0;
 
 byte reg[M];
@@ -96,7 +95,7 @@ proctype Mutator(byte m) {
   :: atomic { asked[m] == H_SCAN -> candidates = candidates | B(reg[m]); scanned[m] = 1; asked[m] = 0 }
   :: atomic { asked[m] == H_ROUND ->
        if
-       :: buffer[m] != 0 -> grey = grey | buffer[m]; buffer[m] = 0; published = 1
+       :: buffer[m] != 0 -> grey = grey | buffer[m]; buffer[m] = 0
        :: else
        fi;
        if
@@ -272,14 +271,13 @@ proctype Collector() {
      :: atomic { at == NONE && grey == 0 -> break }
      od;
      count = resurrections;
-     published = 0;
      handshake(H_ROUND);
 #ifdef BUG_COUNT_READ_AFTER_ROUND
      count = resurrections;
 #endif
      if
-     :: atomic { round_dirty || published -> round_dirty = 0 }
-     :: atomic { !round_dirty && !published ->
+     :: atomic { round_dirty -> round_dirty = 0 }
+     :: atomic { !round_dirty ->
           if
           :: phase == Marking && resurrections == count ->
              phase = WeakClosed; resurrections = 0; count = 0; check_at_flip(); break

@@ -7,6 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
+
+#include "elegy/internal/mutex.h"
 
 namespace elegy::internal {
 
@@ -56,7 +59,35 @@ void Delay(std::uint64_t choice) {
   }
 }
 
+// What AtNextPassage was told. The point alone is read without the lock; 0: none.
+std::atomic<std::uint64_t> g_act_point{0};
+Mutex g_act_mutex;
+void (*g_act)(void*) ELEGY_GUARDED_BY(g_act_mutex) = nullptr;
+void* g_act_context ELEGY_GUARDED_BY(g_act_mutex) = nullptr;
+
+void ActAt(std::uint64_t point) {
+  void (*act)(void*);
+  void* context;
+  {
+    MutexLock lock(g_act_mutex);
+    // Relaxed: changed under the lock alone.
+    if (g_act_point.load(std::memory_order_relaxed) != point) return;
+    g_act_point.store(0, std::memory_order_relaxed);  // as above
+    act = g_act;
+    context = g_act_context;
+  }
+  act(context);
+}
+
 }  // namespace
+
+bool AtNextPassage(std::uint64_t point, void (*act)(void*), void* context) {
+  MutexLock lock(g_act_mutex);
+  g_act = act;
+  g_act_context = context;
+  // Relaxed: who finds the point looks again under the lock.
+  return g_act_point.exchange(act == nullptr ? 0 : point, std::memory_order_relaxed) != 0;
+}
 
 // Release: who sees the new start sees its seed.
 void StartChaos(std::uint64_t seed) {
@@ -66,6 +97,9 @@ void StartChaos(std::uint64_t seed) {
 }
 
 void PassChaosPoint(std::uint64_t point) {
+  // Relaxed: see AtNextPassage.
+  if (g_act_point.load(std::memory_order_relaxed) == point) [[unlikely]]
+    ActAt(point);
   const std::uint64_t start = g_starts.load(std::memory_order_acquire);  // pairs with StartChaos
   if (start == 0) return;
   ThreadChaos& chaos = t_chaos;

@@ -13,6 +13,8 @@
 // A delay is no safepoint, touches nothing of the heap and changes no memory order but by taking
 // time: a point may stand anywhere, between a barrier and its store and under a lock, too.
 //
+// A test that needs one order of events has a function called when a thread next passes a point.
+//
 // Thread-safe.
 
 #ifndef ELEGY_SRC_BASE_CHAOS_H_
@@ -27,6 +29,10 @@ namespace elegy::internal {
 
 // Begins, or begins anew: every thread's generator is made again.
 void StartChaos(std::uint64_t seed);
+
+// The next thread that passes this point calls act(context) there, once. One such wish at a time,
+// the last; with a null `act`, none. Whether the one before is still open, and now off.
+bool AtNextPassage(std::uint64_t point, void (*act)(void*), void* context);
 
 void PassChaosPoint(std::uint64_t point);
 

@@ -227,11 +227,9 @@ bool HeapImpl::TryToFlip(Marker& marker, CycleReport& report) {
   ELEGY_CHAOS_POINT("nothing left to mark");
   const std::uint64_t word = state_.phase.Load();
   ELEGY_CHAOS_POINT("resurrections read");
-  const std::uint64_t published = state_.worklist.Published();
-  ELEGY_CHAOS_POINT("published read");
   RunHandshake(state_, Handshake::kRound);
   ELEGY_CHAOS_POINT("round answered");
-  if (TakeRoundDirty(state_) || state_.worklist.Published() != published) return false;
+  if (TakeRoundDirty(state_)) return false;
   const std::vector<void*> shaded = state_.roots->TakeShaded();
   for (void* target : shaded) marker.Push(target);
   if (!shaded.empty()) return false;

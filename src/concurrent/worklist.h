@@ -7,8 +7,7 @@
 // End of marking. Markers that have no work register as idle. Drained() is true when the list is
 // empty and every marker is idle: then no marker holds a segment. Mutators may hold private
 // segments still (barrier buffers); those are handed over in a termination round (see
-// src/collector/cycle.cc). `published` only grows: a round during which it did not grow, and after
-// which the list is empty, saw no new grey object.
+// src/collector/cycle.cc). Whoever has handed one over says so in the next round.
 //
 // An entry is the address of an object or of its inside, without its low bits (Untagged in
 // elegy/visitor.h), or an object's start with kMarkedTag.
@@ -56,7 +55,6 @@ class Worklist {
     {
       MutexLock lock(mutex_);
       segments_.push_back(std::move(segment));
-      published_++;
     }
     wake_.NotifyOne();
   }
@@ -65,7 +63,6 @@ class Worklist {
     {
       MutexLock lock(mutex_);
       parts_.push_back(part);
-      published_++;
     }
     wake_.NotifyOne();
   }
@@ -120,11 +117,6 @@ class Worklist {
     return idle_ > 0;
   }
 
-  std::uint64_t Published() {
-    MutexLock lock(mutex_);
-    return published_;
-  }
-
  private:
   Work TakeLocked() ELEGY_REQUIRES(mutex_) {
     Work work;
@@ -142,7 +134,6 @@ class Worklist {
   Condition wake_;
   std::vector<std::unique_ptr<Segment>> segments_ ELEGY_GUARDED_BY(mutex_);
   std::vector<ArrayPart> parts_ ELEGY_GUARDED_BY(mutex_);
-  std::uint64_t published_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::uint64_t drains_ ELEGY_GUARDED_BY(mutex_) = 0;
   int idle_ ELEGY_GUARDED_BY(mutex_) = 0;
 };

@@ -46,7 +46,6 @@ void RootTable::FreeNode(RootNode* node, bool shade) {
 void RootTable::StoreShading(RootNode& node, void* target) {
   MutexLock lock(mutex_);
   ShadeLocked(node.cell.Target());
-  ShadeLocked(target);
   node.cell.Set(target);
 }
 

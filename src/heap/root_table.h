@@ -8,6 +8,10 @@
 // the barrier on (what handshake 1 is for mutators), and takes `shaded_` in every round after it
 // has read the number of resurrections.
 //
+// A store shades what the handle held, and not what it holds from then on: all handles are read
+// after the last mutator's scan. What was stored before is in its handle still then, or was shaded
+// by who overwrote it; what is stored later is marked, or will be.
+//
 // Weak nodes are weak cells; clearing visits them all.
 //
 // The table is shared between its heap and its nodes: the last of them deletes it. Detach nulls all

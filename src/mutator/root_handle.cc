@@ -35,12 +35,10 @@ bool IsDeadHere(const void* target) {
   return IsDeadThoughHeld(mutator->state, mutator->state.Resolve(target).start);
 }
 
-void Barrier(MutatorImpl& mutator, const void* old_target, const void* target) {
-  if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) != Phase::kMarking) return;
-  mutator.Shade(old_target);
+// The deletion part alone: see src/heap/root_table.h.
+void Barrier(MutatorImpl& mutator, const void* old_target) {
+  if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) == Phase::kMarking) mutator.Shade(old_target);
   ELEGY_CHAOS_POINT("handle's old target shaded");
-  if (!mutator.scanned) mutator.Shade(target);
-  ELEGY_CHAOS_POINT("handle's targets shaded");
 }
 
 }  // namespace
@@ -52,7 +50,7 @@ void RootHandle::Assign(void* target, bool strong) {
       if (!strong) return node_->cell.Set(target);
       MutatorImpl* const mutator = MutatorOf(heap);
       if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
-      Barrier(*mutator, node_->cell.Target(), target);
+      Barrier(*mutator, node_->cell.Target());
       return node_->cell.Set(target);
     }
   }
@@ -73,7 +71,7 @@ void RootHandle::Release() noexcept {
   bool shade = node_->strong;
   MutatorImpl* const mutator = CurrentImplOrNull();
   if (mutator != nullptr && mutator->state.roots == node_->table) {
-    if (node_->strong) Barrier(*mutator, node_->cell.Target(), nullptr);
+    if (node_->strong) Barrier(*mutator, node_->cell.Target());
     shade = false;
   }
   node_->table->FreeNode(node_, shade);

@@ -190,7 +190,6 @@ void RegistryCore::GiveBackExternal(const Record& record) {
   if (bytes != 0) heap_.AdjustExternal(-static_cast<std::int64_t>(bytes));
 }
 
-// A registry that stops being a root here is, like a slot's old value, shaded.
 void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   const bool was_queued = record.state == Record::State::kQueued;
   ForgetToken(record);
@@ -199,10 +198,7 @@ void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   record.state = Record::State::kEnding;
   GiveBackExternal(record);
   (cancelled ? heap_.records.cancelled : heap_.records.dropped).Add(1);
-  if (was_queued) {
-    ShadeSelf();
-    Unqueue(record);
-  }
+  if (was_queued) Unqueue(record);
   store_->FreeExtra(record);
 }
 
@@ -309,12 +305,6 @@ void RegistryCore::DropAll(UndeliveredLog* log) {
     while (store_->ForSome(place, drop)) continue;
   }
   BuryAll(dropped);
-}
-
-void RegistryCore::ShadeSelf() {
-  MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator == nullptr || &mutator->state != &heap_) return;
-  if (PhaseWord::PhaseOf(heap_.phase.Load()) == Phase::kMarking) mutator->Shade(self_);
 }
 
 void RegistryCore::Close() {

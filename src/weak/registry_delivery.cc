@@ -71,7 +71,6 @@ void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
 void RegistryCore::Drain::LetGo() {
   mutator_->deliveries.pop_back();
   mutator_ = nullptr;
-  core_.ShadeSelf();
   core_.AddRunning(~std::size_t{0});
 }
 

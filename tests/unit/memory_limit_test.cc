@@ -29,6 +29,10 @@ struct Text {
   std::string text = "a text that is too long to be stored in place";
 };
 
+struct Small {
+  std::array<std::int64_t, 4> values = {-1, -1, -1, -1};
+};
+
 class MemoryLimitTest : public HeapTest {
  protected:
   MemoryLimitTest() : HeapTest({.max_heap_bytes = kLimit}) {}
@@ -56,6 +60,24 @@ TEST_F(MemoryLimitTest, LiveObjectsFillTheHeapUpToTheLimit) {
   CollectPrecisely();
   for (std::size_t i = 0; i < nodes.size(); i++) {
     ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
+  }
+}
+
+// Blocks with few free cells are kept for the day when there is no other room. These are another
+// type's by then.
+TEST_F(MemoryLimitTest, BlocksThatWereNearlyFullAreUsedByTheirNewTypeAlone) {
+  auto small = NoInline(Fill<Small>);
+  for (std::size_t i = 0; i < small.size(); i += 10) small[i] = nullptr;
+  CollectPrecisely();
+  small.clear();
+  for (int i = 0; i < 3; i++) CollectPrecisely();
+  auto nodes = NoInline(Fill<Node>);
+  for (std::size_t i = 0; i < nodes.size(); i++) nodes[i]->value = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < nodes.size(); i += 10) nodes[i] = nullptr;
+  CollectPrecisely();
+  NoInline(Fill<Small>);
+  for (std::size_t i = 0; i < nodes.size(); i++) {
+    if (nodes[i] != nullptr) ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
   }
 }
 

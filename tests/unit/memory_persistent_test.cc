@@ -45,8 +45,11 @@ class Derived final : public Base, public OtherBase {
   int own = 3;
 };
 
+// Nothing lives for a word that is left on a stack.
 class MemoryPersistentTest : public HeapTest {
  protected:
+  MemoryPersistentTest() : HeapTest({.conservative_stacks = false}) {}
+
   static Persistent<Node> MakeNode(std::int64_t value) {
     return NoInline([&] { return Persistent<Node>(Make<Node>(value)); });
   }
@@ -240,9 +243,12 @@ TEST_F(MemoryPersistentTest, AThreadThatIsNotAttachedMayMoveTargetsInEveryStep) 
 TEST_F(MemoryPersistentTest, WhatAHandleLetsGoWhileMarkingLives) {
   const Persistent<Node> other = MakeNode(2);
   const auto let_go = [&](Persistent<Node>& root, const std::function<void()>& change) {
-    WeakPersistent<Node> weak = root.get();
+    WeakPersistent<Node> weak;
     Census census;
-    NoInline([&] { root->held = Make<Counted>(3, census); });
+    NoInline([&] {
+      weak = root.get();
+      root->held = Make<Counted>(3, census);
+    });
     ScrubStack();
     CycleStepper stepper(heap());
     stepper.AdvanceTo(CycleStep::kStacksScanned);

@@ -24,7 +24,9 @@
 // of the mutator's callback roots, and what it refers to was shaded when it was moved out.
 //
 // The core outlives its registry as long as a Registration or a drain holds it. The registry is a
-// root while records are queued or running (IsRoot).
+// root while records are queued or running (IsRoot). When it stops being one nothing is shaded, as
+// the target of a handle would be: nobody can have read the registry from there, and what a held
+// value refers to is shaded by who takes the value.
 
 #ifndef ELEGY_INTERNAL_REGISTRY_CORE_H_
 #define ELEGY_INTERNAL_REGISTRY_CORE_H_
@@ -200,7 +202,6 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // Whether the callback is never to be called again. True once: who gets that releases it, without
   // the lock, for what it captures may do anything when it is destroyed.
   bool TakeEnd() ELEGY_REQUIRES(mutex_);
-  void ShadeSelf();
 
   Mutex mutex_;
   const ValueOps& ops_;
