@@ -71,6 +71,18 @@ class Either {
   std::variant<WeakMember<Node>, Member<Node>> target_;
 };
 
+// A held value: calls f when it is moved.
+class CallsWhenMoved {
+ public:
+  explicit CallsWhenMoved(const std::function<void()>& f) : f_(f) {}
+  CallsWhenMoved(CallsWhenMoved&& other) : f_(other.f_) { f_(); }
+  CallsWhenMoved& operator=(CallsWhenMoved&&) = delete;
+  void Trace(Visitor&) const {}
+
+ private:
+  const std::function<void()>& f_;
+};
+
 std::string StepName(const ::testing::TestParamInfo<CycleStep>& info) {
   constexpr const char* kNames[] = {"BarrierOn",    "StacksScanned", "Marked", "Flipped",
                                     "CellsCleared", "RecordsQueued", "Swept"};
@@ -337,6 +349,34 @@ TEST_P(CondemnedTest, EntriesSetAfterTheFlipAreNotThere) {
   ASSERT_TRUE(map->Set(living, other.get()).ok());
   CollectPrecisely();
   EXPECT_EQ(map->Get(living), other);
+}
+
+// ---- a registration under way, whose held value is moved twice ----
+
+TEST_P(CondemnedTest, TokenOfARegistrationThatHasBegunIsForgotten) {
+  const Persistent moved(Make<FinalizationRegistry<CallsWhenMoved>>([](const CallsWhenMoved&) {}));
+  int moves = 0;
+  const std::function<void()> shut_down = [&] {
+    if (++moves == 1) ShutDownTo(GetParam());
+  };
+  ASSERT_TRUE(moved->Register(other, CallsWhenMoved(shut_down), living).ok());
+  EXPECT_EQ(moves, 2);
+  EXPECT_FALSE(*moved->Unregister(living));
+  AdvanceTo(CycleStep::kSwept);
+  EXPECT_FALSE(*moved->Unregister(living));
+}
+
+TEST_P(CondemnedTest, TokenOfARegistrationThatOutlastsTheCycleIsForgotten) {
+  const Persistent moved(Make<FinalizationRegistry<CallsWhenMoved>>([](const CallsWhenMoved&) {}));
+  int moves = 0;
+  const std::function<void()> shut_down = [&] {
+    if (++moves == 1) return;
+    ShutDownTo(GetParam());
+    AdvanceTo(CycleStep::kSwept);
+  };
+  ASSERT_TRUE(moved->Register(other, CallsWhenMoved(shut_down), living).ok());
+  EXPECT_EQ(moves, 2);
+  EXPECT_FALSE(*moved->Unregister(living));
 }
 
 }  // namespace
