@@ -130,7 +130,7 @@ bool BlockPool::Grow(std::size_t blocks) {
   return true;
 }
 
-std::size_t BlockPool::Take(std::size_t count) {
+std::size_t BlockPool::Take(std::size_t count, bool* reads_zero) {
   MutexLock lock(mutex_);
   std::size_t block = count == 1 ? FindOne() : FindRun(count);
   if (block == kNoBlock) {
@@ -138,7 +138,9 @@ std::size_t BlockPool::Take(std::size_t count) {
     block = count == 1 ? FindOne() : FindRun(count);
     ELEGY_CHECK(block != kNoBlock);
   }
+  const std::size_t discarded = discarded_count_;
   SetFree(block, count, false);
+  if (reads_zero != nullptr) *reads_zero = discarded - discarded_count_ == count;
   return block;
 }
 

@@ -44,9 +44,9 @@ class BlockPool {
   std::size_t Frontier() const { return frontier_.load(std::memory_order_acquire); }
 
   // `count` neighbouring free blocks, or kNoBlock if the range is spent or the system refuses. The
-  // caller must describe them. O(1) for one block but for a search that resumes where the last one
-  // ended.
-  std::size_t Take(std::size_t count);
+  // caller must describe them. *reads_zero: whether all of their memory is fresh, or as good as.
+  // O(1) for one block but for a search that resumes where the last one ended.
+  std::size_t Take(std::size_t count, bool* reads_zero = nullptr);
   void Give(std::size_t block, std::size_t count);
 
   // How many blocks the large object has whose head this is. O(blocks).
@@ -80,7 +80,8 @@ class BlockPool {
   std::atomic<std::size_t> frontier_{0};
 
   Mutex mutex_;
-  // A bit for each block below the frontier: free; free and without memory behind it.
+  // A bit for each block below the frontier: free; free and without memory behind it, so that it
+  // reads zero.
   std::vector<std::uint64_t> free_ ELEGY_GUARDED_BY(mutex_);
   std::vector<std::uint64_t> discarded_ ELEGY_GUARDED_BY(mutex_);
   std::size_t free_count_ ELEGY_GUARDED_BY(mutex_) = 0;

@@ -1,6 +1,7 @@
 #include "src/mutator/allocation.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -21,6 +22,9 @@ namespace {
 
 // A mutator tells the heap of its allocations in portions of this size, at least.
 constexpr std::ptrdiff_t kCountPortion = 64 << 10;
+
+// What is cleared between two safepoints: about 20 microseconds.
+constexpr std::size_t kClearedAtOnce = 256 << 10;
 
 // Gives up a space's block, with what is left of it, and the spare ones.
 void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
@@ -181,6 +185,12 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
   }
 }
 
+// Blocks for one large object, which the collector does not know of yet.
+struct Span {
+  std::size_t head = BlockPool::kNoBlock;
+  bool reads_zero = false;
+};
+
 // Under the lock under which the head is listed: the collector must find it described.
 void DescribeSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, std::size_t count) {
   const BlockPool& pool = mutator.state.pool;
@@ -192,57 +202,62 @@ void DescribeSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, 
   pool.Info(head).Describe(BlockKind::kLargeHead, &type, 0, 0, mutator.epoch);
 }
 
-// As HeldBlock.
-std::size_t HeldSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
+// Lists a span. Throws std::bad_alloc, and has then given it back.
+void ListSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, std::size_t count) {
   HeapState& state = mutator.state;
-  MutexLock lock(state.large_mutex);
-  state.large_heads.push_back(0);  // first, for it may throw
-  const std::size_t head = state.held_spans.Take(type, count);
-  if (head == BlockPool::kNoBlock) {
-    state.large_heads.pop_back();
-    return head;
-  }
-  state.large_heads.back() = static_cast<std::uint32_t>(head);
-  state.accounting.Unhold(count * kBlockBytes);
-  DescribeSpan(mutator, type, head, count);
-  return head;
-}
-
-// As FreshBlock.
-std::size_t FreshSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count, int cycles) {
-  HeapState& state = mutator.state;
-  std::size_t head = BlockPool::kNoBlock;
   try {
-    head = state.pool.Take(count);
-    if (head == BlockPool::kNoBlock) {
-      if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
-      state.accounting.Give(count * kBlockBytes);
-      return head;
-    }
     MutexLock lock(state.large_mutex);
     state.large_heads.push_back(static_cast<std::uint32_t>(head));
     DescribeSpan(mutator, type, head, count);
-    return head;
   } catch (...) {
-    if (head != BlockPool::kNoBlock) state.pool.Give(head, count);
+    state.pool.Give(head, count);
     state.accounting.Give(count * kBlockBytes);
     throw;
   }
 }
 
+// Like ReuseHeldBlocks.
+Span HeldSpan(HeapState& state, const TypeInfo& type, std::size_t count) {
+  MutexLock lock(state.large_mutex);
+  const std::size_t head = state.held_spans.Take(type, count);
+  if (head != BlockPool::kNoBlock) state.accounting.Unhold(count * kBlockBytes);
+  return {head, /*reads_zero=*/false};
+}
+
+// As FreshBlock.
+Span FreshSpan(HeapState& state, std::size_t count, int cycles) {
+  Span span;
+  span.head = state.pool.Take(count, &span.reads_zero);
+  if (span.head != BlockPool::kNoBlock) return span;
+  state.accounting.Give(count * kBlockBytes);
+  if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
+  return span;
+}
+
 // As AcquireBlock.
-std::size_t AcquireSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
+Span AcquireSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
   HeapState& state = mutator.state;
   const std::size_t bytes = count * kBlockBytes;
   for (int cycles = 0;; cycles++) {
-    std::size_t head = HeldSpan(mutator, type, count);
-    if (head == BlockPool::kNoBlock &&
+    Span span = HeldSpan(state, type, count);
+    if (span.head == BlockPool::kNoBlock &&
         state.accounting.TryTake(bytes, state.options.max_heap_bytes)) {
-      head = FreshSpan(mutator, type, count, cycles);
+      span = FreshSpan(state, count, cycles);
     }
-    if (head != BlockPool::kNoBlock) return head;
+    if (span.head != BlockPool::kNoBlock) return span;
     if (IsHopeless(state, bytes, cycles)) throw std::bad_alloc();
     AwaitRoom(mutator);
+  }
+}
+
+// Clears memory that nobody else knows of. To discard it instead would take longer, by far: the
+// system would provide and clear whole huge pages anew.
+void Clear(MutatorImpl& mutator, char* begin, std::size_t bytes) {
+  for (char* const end = begin + bytes; begin != end;) {
+    const std::size_t part = std::min(static_cast<std::size_t>(end - begin), kClearedAtOnce);
+    std::memset(begin, 0, part);
+    begin += part;
+    AnswerIfAsked(mutator);
   }
 }
 
@@ -252,8 +267,10 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   HeapState& state = mutator.state;
   Assist(mutator);
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
-  const std::size_t head = AcquireSpan(mutator, type, count);
-  if (zeroed) platform::Discard(state.pool.Address(head), count * kBlockBytes);
+  const Span span = AcquireSpan(mutator, type, count);
+  const std::size_t head = span.head;
+  if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);
+  ListSpan(mutator, type, head, count);
   // No safepoint since the head was listed.
   if (mutator.black) state.MarkBits().SetRange(head, 0, 1);  // first
   ELEGY_CHAOS_POINT("large object half claimed");
