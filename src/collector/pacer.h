@@ -51,7 +51,7 @@ class Pacer {
   static constexpr double kDecay = 0.7;
   static constexpr double kMargin = 1.25;
   static constexpr double kMostReserve = 0.75;  // of the room
-  static constexpr double kMostOfLimit = 0.9;
+  static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;
 

@@ -1,0 +1,71 @@
+// When the next cycle is to start, for what the last one found.
+
+#include "src/collector/pacer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+namespace elegy::internal {
+namespace {
+
+constexpr std::int64_t kMib = std::int64_t{1} << 20;
+constexpr std::uint64_t kInitial = 16 * kMib;
+constexpr std::uint64_t kLimit = 1024 * kMib;
+
+std::int64_t RoomOf(const Pacer::Plan& plan) { return plan.budget + plan.reserve; }
+
+Pacer::Outcome Found(std::uint64_t live_mib) {
+  return {.live = live_mib * kMib,
+          .pending = 0,
+          .during_marking = 0,
+          .since_flip = 0,
+          .within_limit = kLimit - live_mib * kMib};
+}
+
+TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  EXPECT_EQ(RoomOf(pacer.First()), 16 * kMib);
+  EXPECT_EQ(RoomOf(pacer.After(Found(4))), 12 * kMib);  // to its initial size
+  EXPECT_EQ(RoomOf(pacer.After(Found(40))), 40 * kMib);
+}
+
+TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(40);
+  outcome.during_marking = 8 * kMib;
+  EXPECT_EQ(pacer.After(outcome).budget, 30 * kMib);  // a quarter more than last time
+  // And does not forget it at once.
+  EXPECT_EQ(pacer.After(Found(40)).budget, 33 * kMib);
+}
+
+// What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
+// limit would meet it, and wait there.
+TEST(HeapPacerTest, AQuarterOfTheRoomBelowTheLimitIsLeft) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(80);
+  outcome.within_limit = 60 * kMib;
+  EXPECT_EQ(RoomOf(pacer.After(outcome)), 45 * kMib);
+  outcome.within_limit = 200 * kMib;
+  EXPECT_EQ(RoomOf(pacer.After(outcome)), 80 * kMib);
+}
+
+TEST(HeapPacerTest, AFullHeapIsNotCollectedAllTheTime) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(8);
+  outcome.within_limit = 0;
+  EXPECT_EQ(RoomOf(pacer.After(outcome)), 1 * kMib);
+  outcome.live = 160 * kMib;
+  EXPECT_EQ(RoomOf(pacer.After(outcome)), 10 * kMib);
+}
+
+TEST(HeapPacerTest, WhatIsPendingIsTakenFromTheRoom) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(40);
+  outcome.pending = 10 * kMib;
+  outcome.since_flip = 5 * kMib;
+  EXPECT_EQ(RoomOf(pacer.After(outcome)), 25 * kMib);
+}
+
+}  // namespace
+}  // namespace elegy::internal
