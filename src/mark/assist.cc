@@ -12,11 +12,13 @@ constexpr std::size_t kAssistObjects = 1024;
 
 }  // namespace
 
-void AssistMarking(HeapState& heap) {
+bool AssistMarking(HeapState& heap) {
+  bool found = false;
   NeedsMemory([&] {
     Marker marker(heap, *heap.marking, Marker::Role::kAssistant);
-    marker.MarkSome(kAssistObjects);
+    found = marker.MarkSome(kAssistObjects);
   });
+  return found;
 }
 
 }  // namespace elegy::internal

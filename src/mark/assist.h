@@ -7,9 +7,9 @@
 
 namespace elegy::internal {
 
-// Marks a bounded number of objects, if any are on the worklist. The caller is a mutator whose next
-// answer to a round says that it has shaded.
-void AssistMarking(HeapState& heap);
+// Marks a bounded number of objects of the worklist. Returns whether there were any: then the
+// caller, a mutator, says in its next answer to a round that it has shaded.
+bool AssistMarking(HeapState& heap);
 
 }  // namespace elegy::internal
 

@@ -197,18 +197,20 @@ std::size_t Marker::Drain(int markers) {
   return marked_ - before;
 }
 
-std::size_t Marker::MarkSome(std::size_t objects) {
+bool Marker::MarkSome(std::size_t objects) {
   std::size_t budget = objects;
+  bool found = false;
   while (budget > 0) {
     Worklist::Work work = heap_.worklist.TryTake();
     if (!work) break;
+    found = true;
     const bool is_part = work.part.array != nullptr;
     Adopt(std::move(work));
     DrainStack(budget);
     // A part may hold nothing but null: its length counts.
     if (is_part) budget -= std::min(budget, kPartCost);
   }
-  return marked_;
+  return found;
 }
 
 }  // namespace elegy::internal

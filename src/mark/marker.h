@@ -52,8 +52,8 @@ class Marker final : private Visitor, private TableMarker {
   // objects marked.
   std::size_t Drain(int markers);
   // Marks about so many objects of the worklist, or as much of its arrays as takes that long; less
-  // if there is nothing. Returns how many objects.
-  std::size_t MarkSome(std::size_t objects);
+  // if there is nothing. Returns whether there was anything, marked already or not.
+  bool MarkSome(std::size_t objects);
 
  private:
   static constexpr std::size_t kQueue = 16;

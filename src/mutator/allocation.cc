@@ -26,6 +26,10 @@ constexpr std::ptrdiff_t kCountPortion = 64 << 10;
 // What is cleared between two safepoints: about 20 microseconds.
 constexpr std::size_t kClearedAtOnce = 256 << 10;
 
+// A mutator that has found nothing to help with so many times lets go of its core: a MiB of blocks,
+// so that the collector gets it if it waits for one, and others do not get it all the time.
+constexpr std::uint32_t kVainAssists = 64;
+
 // Gives up a space's block, with what is left of it, and the spare ones.
 void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
   OwnedBlock& owned = mutator.owned[number];
@@ -54,7 +58,9 @@ void CountAllocations(MutatorImpl& mutator) {
 }
 
 // Past the heap's goal: helps to mark, a bounded part at a time, or lets the collector have the
-// core where there is nothing to help with. What is marked here counts as shaded by this mutator.
+// core where there is nothing to help with. What is marked here counts as shaded by this mutator;
+// who finds nothing has shaded nothing, and must not say so: each block would cost the collector
+// another round, in which more is allocated, and so on.
 void Assist(MutatorImpl& mutator) {
   HeapState& state = mutator.state;
   if (!state.accounting.BeyondGoal()) return;
@@ -62,9 +68,12 @@ void Assist(MutatorImpl& mutator) {
     return platform::YieldThread();
   }
   const std::uint64_t begin = platform::NowNs();
-  mutator.dirty = true;
   ELEGY_CHAOS_POINT("about to assist");
-  AssistMarking(state);
+  if (!AssistMarking(state)) {
+    if (++mutator.vain_assists % kVainAssists == 0) platform::YieldThread();
+    return;
+  }
+  mutator.dirty = true;
   state.stall_max.Update(platform::NowNs() - begin);
 }
 

@@ -8,10 +8,14 @@
 #include <thread>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
 namespace {
+
+using testing::CycleStep;
+using testing::CycleStepper;
 
 class MemoryAssistTest : public HeapTest {
  public:
@@ -54,6 +58,18 @@ TEST_F(MemoryAssistTest, OneAllocationTracesABoundedPartOfALargeArray) {
   collector_may_go_on = true;
   EXPECT_EQ(assisted, kEnough);
   EXPECT_LE(most, kBound);
+}
+
+// The answers to handshake 3 tell how many rounds it took to find that nothing is left to mark. A
+// mutator that asked for another one with each block it takes would keep the cycle from its end.
+TEST_F(MemoryAssistTest, WhoFindsNothingToMarkCausesNoFurtherRound) {
+  constexpr int kArrays = 4096;
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  ASSERT_EQ(heap().Stats().handshakes[2].answers, 0u);
+  for (int i = 0; i < kArrays; i++) MakeArray<char>(4 << 10);  // the goal is a sixteenth of that
+  stepper.FinishCycle();
+  EXPECT_EQ(heap().Stats().handshakes[2].answers, 1u);
 }
 
 }  // namespace
