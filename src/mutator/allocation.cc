@@ -26,9 +26,9 @@ constexpr std::ptrdiff_t kCountPortion = 64 << 10;
 // What is cleared between two safepoints: about 20 microseconds.
 constexpr std::size_t kClearedAtOnce = 256 << 10;
 
-// A mutator that has found nothing to help with so many times lets go of its core: a MiB of blocks,
-// so that the collector gets it if it waits for one, and others do not get it all the time.
-constexpr std::uint32_t kVainAssists = 64;
+// A mutator that has taken so much and found nothing to help with lets go of its core: the
+// collector gets it if it waits for one, and others do not get it all the time.
+constexpr std::size_t kTakenWithoutYield = 1 << 20;
 
 // Gives up a space's block, with what is left of it, and the spare ones.
 void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
@@ -61,7 +61,7 @@ void CountAllocations(MutatorImpl& mutator) {
 // core where there is nothing to help with. What is marked here counts as shaded by this mutator;
 // who finds nothing has shaded nothing, and must not say so: each block would cost the collector
 // another round, in which more is allocated, and so on.
-void Assist(MutatorImpl& mutator) {
+void Assist(MutatorImpl& mutator, std::size_t bytes) {
   HeapState& state = mutator.state;
   if (!state.accounting.BeyondGoal()) return;
   if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kMarking || !mutator.scanned) {
@@ -70,8 +70,10 @@ void Assist(MutatorImpl& mutator) {
   const std::uint64_t begin = platform::NowNs();
   ELEGY_CHAOS_POINT("about to assist");
   if (!AssistMarking(state)) {
-    if (++mutator.vain_assists % kVainAssists == 0) platform::YieldThread();
-    return;
+    mutator.taken_unassisted += bytes;
+    if (mutator.taken_unassisted < kTakenWithoutYield) return;
+    mutator.taken_unassisted = 0;
+    return platform::YieldThread();
   }
   mutator.dirty = true;
   state.stall_max.Update(platform::NowNs() - begin);
@@ -149,7 +151,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   for (int cycles = 0;; cycles++) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
-      Assist(mutator);
+      Assist(mutator, kBlockBytes);
       ReuseHeldBlocks(mutator, space, blocks);
     }
     if (blocks.empty()) {
@@ -274,8 +276,8 @@ void Clear(MutatorImpl& mutator, char* begin, std::size_t bytes) {
 void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t bytes, bool zeroed) {
   AnswerIfAsked(mutator);
   HeapState& state = mutator.state;
-  Assist(mutator);
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
+  Assist(mutator, count * kBlockBytes);
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);

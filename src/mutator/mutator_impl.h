@@ -82,7 +82,7 @@ class MutatorImpl : public MutatorCore {
   std::uint32_t allocated_which = 0;
   bool black = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
-  std::uint32_t vain_assists = 0;      // offers to mark that found nothing to do
+  std::size_t taken_unassisted = 0;    // since it found nothing to help to mark
 
   // Native memory (src/mutator/external_debt.h).
   bool owes_wait = false;
