@@ -22,6 +22,8 @@ class IterableWeakMap : private WeakMap<K, V> {
   using typename Base::Found;
   using typename Base::Plain;
 
+  IterableWeakMap() : Base(internal::EntryOrder::kInsertion) {}
+
   using Base::Delete;
   using Base::Get;
   using Base::GetOrInsert;

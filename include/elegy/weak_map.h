@@ -71,13 +71,15 @@ void CollectForRoom();
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;
+  using Order = internal::EntryOrder;
   using Stored = internal::Stored<V>;
 
  public:
   using Found = typename Access::Found;
   using Plain = typename Access::Plain;
 
-  WeakMap() : table_(internal::kStoredOps<V>) { internal::CheckMadeAlone(this, "WeakMap"); }
+  // An entry of small values needs least memory where there is no index.
+  WeakMap() : WeakMap(sizeof(Stored) <= sizeof(void*) ? Order::kHash : Order::kInsertion) {}
   WeakMap(const WeakMap&) = delete;
   WeakMap& operator=(const WeakMap&) = delete;
 
@@ -152,6 +154,10 @@ class WeakMap {
   void Trace(Visitor& visitor) const { internal::VisitorAccess::Table(visitor, table_); }
 
  protected:
+  explicit WeakMap(Order order) : table_(internal::kStoredOps<V>, order) {
+    internal::CheckMadeAlone(this, "WeakMap");
+  }
+
   std::optional<Plain> Present(K* key) const {
     void* const start = table_.KeyOf(key);
     internal::MutexLock lock(table_.mutex());
@@ -197,7 +203,7 @@ class WeakMap {
     void* const storage = table_.Insert(start, key);
     ::new (storage) Stored(std::move(stored));
     table_.ShadeInserted(storage);
-    table_.PublishInserted();
+    table_.PublishInserted(start);
     return storage;
   }
 

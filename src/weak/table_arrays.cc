@@ -23,13 +23,15 @@ bool NobodyElseReads(HeapState& heap) {
 
 }  // namespace
 
-TableArrays* TableArrays::New(HeapState& heap, std::size_t capacity, std::size_t entry_bytes) {
+TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t capacity,
+                              std::size_t entry_bytes) {
   if (capacity >= kErased / 2) throw std::bad_alloc();
-  const std::size_t index_size = std::bit_ceil(capacity * 2);
+  const bool has_index = order == EntryOrder::kInsertion;
+  const std::size_t slots = std::bit_ceil(capacity * 2);
   const std::size_t index_at = RoundUp(sizeof(TableArrays), kMaxAlignment);
-  const std::size_t entries_at =
-      RoundUp(index_at + index_size * sizeof(std::uint32_t), kMaxAlignment);
-  const std::size_t bytes = entries_at + capacity * entry_bytes;
+  const std::size_t index_bytes = has_index ? slots * sizeof(std::uint32_t) : 0;
+  const std::size_t entries_at = RoundUp(index_at + index_bytes, kMaxAlignment);
+  const std::size_t bytes = entries_at + (has_index ? capacity : slots) * entry_bytes;
   if (!heap.accounting.TryTakeNative(bytes, heap.options.max_heap_bytes)) throw std::bad_alloc();
   std::byte* memory;
   try {
@@ -40,12 +42,17 @@ TableArrays* TableArrays::New(HeapState& heap, std::size_t capacity, std::size_t
   }
   auto* const arrays = ::new (memory) TableArrays;
   arrays->capacity_ = capacity;
-  arrays->mask_ = index_size - 1;
+  arrays->mask_ = slots - 1;
+  arrays->shift_ = std::countl_zero(std::uint64_t{slots - 1});
   arrays->entry_bytes_ = entry_bytes;
   arrays->entries_ = memory + entries_at;
-  arrays->index_ = reinterpret_cast<std::atomic<std::uint32_t>*>(memory + index_at);
-  std::uninitialized_value_construct_n(arrays->index_, index_size);
   arrays->bytes_ = bytes;
+  if (has_index) {
+    arrays->index_ = reinterpret_cast<std::atomic<std::uint32_t>*>(memory + index_at);
+    std::uninitialized_value_construct_n(arrays->index_, slots);
+  } else {
+    for (std::size_t i = 0; i < slots; i++) ::new (&arrays->At(i)) TableEntry{nullptr};
+  }
   return arrays;
 }
 

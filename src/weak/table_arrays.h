@@ -1,4 +1,5 @@
-// The memory of a weak table: entries and the index that finds them, in one piece.
+// The memory of a weak table, in one piece: entries, and the index that finds them if they stand in
+// the order of their insertion.
 //
 // Mutators look keys up in it without the table's lock (WeakTable::FindShared). So a table that has
 // moved to other arrays must not free the old ones while somebody may still read in them. A look-up
@@ -20,18 +21,27 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "elegy/internal/weak_table.h"
 #include "src/heap/heap_state.h"
 
 namespace elegy::internal {
 
 struct TableEntry {
-  // Relaxed, but for Publish and a look-up: under the lock.
-  void* Key() const { return key.load(std::memory_order_relaxed); }
-  void ForgetKey() { key.store(nullptr, std::memory_order_relaxed); }  // as Key
+  // Of the table's arrays as they are under its lock. Relaxed, therefore.
+  void* Key() const {
+    void* const found = key.load(std::memory_order_relaxed);
+    return found == Forgotten() ? nullptr : found;
+  }
+  void ForgetKey() { key.store(Forgotten(), std::memory_order_relaxed); }  // as Key
+  // No object's address.
+  static void* Forgotten() { return reinterpret_cast<void*>(1); }
 
-  std::atomic<void*> key;  // the object's start; null: a hole
-  void* given_key;         // the address that the program gave
-  std::uint64_t order;     // grows with every insertion
+  std::atomic<void*> key;  // the object's start; null: never used
+};
+
+struct OrderedEntry : TableEntry {
+  void* given_key;      // the address that the program gave
+  std::uint64_t order;  // grows with every insertion
 };
 
 class TableArrays {
@@ -41,9 +51,10 @@ class TableArrays {
   static constexpr std::uint32_t kErased = UINT32_MAX;
   static constexpr std::size_t kNone = SIZE_MAX;
 
-  // With room for so many entries, and an index of at least twice as many elements, a power of two.
-  // Throws std::bad_alloc, also where the heap's limit is reached.
-  static TableArrays* New(HeapState& heap, std::size_t capacity, std::size_t entry_bytes);
+  // With room for so many entries, a power of two, and at least twice as many places of the index,
+  // or of the entries themselves. Throws std::bad_alloc, also where the heap's limit is reached.
+  static TableArrays* New(HeapState& heap, EntryOrder order, std::size_t capacity,
+                          std::size_t entry_bytes);
   // Of a table that nobody can look anything up in any more.
   static void Free(HeapState& heap, TableArrays* arrays);
   // Of a table that has published others, or none. As said above.
@@ -53,37 +64,64 @@ class TableArrays {
   static void FreeAll(HeapState& heap, TableArrays* retired);
 
   std::size_t capacity() const { return capacity_; }
+  // In the order of their hashes: how many entries there are, used and unused.
+  std::size_t places() const { return mask_ + 1; }
   TableEntry& At(std::size_t number) {
     return *reinterpret_cast<TableEntry*>(entries_ + number * entry_bytes_);
   }
 
   // Where the index has the key, or kNone. Acquire: pairs with Publish. The number stays that of
   // the key's entry as long as these arrays are the table's and nobody erases it.
-  std::size_t Find(const void* key, std::uint32_t& number) {
-    for (std::size_t slot = FirstSlot(key);; slot = (slot + 1) & mask_) {
-      number = index_[slot].load(std::memory_order_acquire);
-      if (number == kNeverUsed) return kNone;
-      if (number != kErased && At(number - 1).Key() == key) return slot;
+  std::size_t Find(const void* key, std::size_t& number) {
+    if (index_ == nullptr) return number = FindPlace(key);
+    for (std::size_t slot = FirstSlot(key);; slot = Next(slot)) {
+      const std::uint32_t element = index_[slot].load(std::memory_order_acquire);
+      if (element == kNeverUsed) return kNone;
+      number = element - 1;
+      if (element != kErased && At(number).key.load(std::memory_order_relaxed) == key) return slot;
     }
   }
+  // Of entries in the order of their hashes: the place of the key, or kNone. Acquire: as Find.
+  std::size_t FindPlace(const void* key) {
+    for (std::size_t place = FirstSlot(key);; place = Next(place)) {
+      const void* const found = At(place).key.load(std::memory_order_acquire);
+      if (found == key) return place;
+      if (found == nullptr) return kNone;
+    }
+  }
+  // The place for a key that has none. It has never been used: whoever is still looking at what an
+  // erased entry held sees it as it was.
+  std::size_t FreePlace(const void* key) {
+    std::size_t place = FirstSlot(key);
+    // Relaxed: the writer's own.
+    while (At(place).key.load(std::memory_order_relaxed) != nullptr) place = Next(place);
+    return place;
+  }
   // Makes an entry known, which is complete. Release: pairs with Find.
-  void Publish(const void* key, std::size_t number) {
+  void Publish(void* key, std::size_t number) {
+    if (index_ == nullptr) return At(number).key.store(key, std::memory_order_release);
     std::size_t slot = FirstSlot(key);
-    while (!IsOpen(slot)) slot = (slot + 1) & mask_;
+    while (!IsOpen(slot)) slot = Next(slot);
+    // Release: as said.
     index_[slot].store(static_cast<std::uint32_t>(number + 1), std::memory_order_release);
   }
   // Relaxed: a look-up that still finds the number finds the entry, too.
-  void Erase(std::size_t slot) { index_[slot].store(kErased, std::memory_order_relaxed); }
+  void Erase(std::size_t slot, std::size_t number) {
+    if (index_ != nullptr) index_[slot].store(kErased, std::memory_order_relaxed);
+    At(number).ForgetKey();
+  }
 
  private:
   TableArrays() = default;
 
-  static std::size_t HashOf(const void* key) {
-    return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(key) >> 3) *
-                                    std::uint64_t{0x9E3779B97F4A7C15}) >>
-           16;
+  // The first bits of a product, which spread neighbours best (Knuth, The Art of Computer
+  // Programming, 6.4), and so that a table that has doubled is filled from its beginning to its
+  // end. Eight times the factor, for objects lie at multiples of eight, is 2^64 by the golden
+  // ratio.
+  std::size_t FirstSlot(const void* key) const {
+    return reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x13C6EF372FE94F83} >> shift_;
   }
-  std::size_t FirstSlot(const void* key) const { return HashOf(key) & mask_; }
+  std::size_t Next(std::size_t slot) const { return (slot + 1) & mask_; }
   bool IsOpen(std::size_t slot) const {
     const std::uint32_t number = index_[slot].load(std::memory_order_relaxed);  // the writer's own
     return number == kNeverUsed || number == kErased;
@@ -91,9 +129,10 @@ class TableArrays {
 
   std::size_t capacity_ = 0;
   std::size_t mask_ = 0;
+  int shift_ = 0;
   std::size_t entry_bytes_ = 0;
   std::byte* entries_ = nullptr;
-  std::atomic<std::uint32_t>* index_ = nullptr;
+  std::atomic<std::uint32_t>* index_ = nullptr;  // null: entries in the order of their hashes
   std::size_t bytes_ = 0;
   TableArrays* next_ = nullptr;  // among the retired
 };

@@ -24,9 +24,11 @@ constexpr std::size_t kStride = 128;
 
 }  // namespace
 
-WeakTable::WeakTable(const ValueOps& ops)
+WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
     : ops_(ops),
-      value_offset_(RoundUp(sizeof(TableEntry), ops.alignment)),
+      order_(order),
+      value_offset_(RoundUp(order == EntryOrder::kHash ? sizeof(TableEntry) : sizeof(OrderedEntry),
+                            ops.alignment)),
       entry_bytes_(
           RoundUp(value_offset_ + ops.bytes, std::max(alignof(TableEntry), ops.alignment))),
       heap_(CurrentImpl().state) {}
@@ -55,20 +57,46 @@ std::size_t WeakTable::Capacity() const {
 
 TableEntry& WeakTable::At(std::size_t number) { return Arrays()->At(number); }
 
+OrderedEntry& WeakTable::OrderedAt(std::size_t number) {
+  return static_cast<OrderedEntry&>(At(number));
+}
+
+std::size_t WeakTable::End() const {
+  if (order_ == EntryOrder::kInsertion) return used_;
+  const TableArrays* const arrays = Arrays();
+  return arrays == nullptr ? 0 : arrays->places();
+}
+
 void* WeakTable::ValueAt(std::size_t number) {
   return reinterpret_cast<std::byte*>(&At(number)) + value_offset_;
 }
 
+// The key is mostly given as its object's start: then what is found is right, for only a live
+// object's address can be found. If nothing is, it may have been another address in the object, or
+// a mistake.
 const void* WeakTable::FindShared(const void* given) const {
+  const MutatorCore* const mutator = t_mutator;
+  if (given != nullptr && mutator != nullptr && mutator->heap == &heap_ &&
+      PhaseWord::PhaseOf(heap_.phase.Load()) != Phase::kWeakClosed) [[likely]] {
+    if (const void* const value = FindPublished(given)) [[likely]]
+      return value;
+  }
+  return FindSharedSlowly(given);
+}
+
+const void* WeakTable::FindSharedSlowly(const void* given) const {
   const void* const key = KeyOf(given);
-  if (key == nullptr || IsDeadThoughHeld(heap_, key)) return nullptr;
+  return key == nullptr || IsDeadThoughHeld(heap_, key) ? nullptr : FindPublished(key);
+}
+
+inline const void* WeakTable::FindPublished(const void* key) const {
   TableArrays* const arrays = SharedArrays();
   if (arrays == nullptr) return nullptr;
   ELEGY_CHAOS_POINT("looking up");
-  std::uint32_t number;
+  std::size_t number;
   if (arrays->Find(key, number) == TableArrays::kNone) return nullptr;
   ELEGY_CHAOS_POINT("looked up");
-  return reinterpret_cast<const std::byte*>(&arrays->At(number - 1)) + value_offset_;
+  return reinterpret_cast<const std::byte*>(&arrays->At(number)) + value_offset_;
 }
 
 void* WeakTable::Find(const void* key) {
@@ -77,9 +105,9 @@ void* WeakTable::Find(const void* key) {
 
 void* WeakTable::FindInIndex(const void* key) {
   TableArrays* const arrays = Arrays();
-  std::uint32_t number;
+  std::size_t number;
   if (arrays == nullptr || arrays->Find(key, number) == TableArrays::kNone) return nullptr;
-  return ValueAt(number - 1);
+  return ValueAt(number);
 }
 
 // Noted before the phase is read: if it is not WeakClosed yet, clearing will come to this table,
@@ -100,20 +128,24 @@ void* WeakTable::Insert(void* key, const void* given) {
   // Before the entry can be found: a marker that files it must see the flag (mark/ephemerons.h).
   const ObjectRef ref = heap_.Resolve(key);
   heap_.pool.Info(ref.block).SetHasWeakKeys();
-  ::new (&At(used_)) TableEntry{key, const_cast<void*>(given), next_order_++};
-  return ValueAt(used_);
+  if (order_ == EntryOrder::kHash) {
+    inserted_ = Arrays()->FreePlace(key);
+  } else {
+    inserted_ = used_;
+    ::new (&At(inserted_)) OrderedEntry{{key}, const_cast<void*>(given), next_order_++};
+  }
+  return ValueAt(inserted_);
 }
 
-void WeakTable::PublishInserted() {
+void WeakTable::PublishInserted(void* key) {
   ELEGY_CHAOS_POINT("entry to be published");
-  Arrays()->Publish(At(used_).Key(), used_);
+  Arrays()->Publish(key, inserted_);
   used_++;
   size_++;
 }
 
 void WeakTable::EraseAt(std::size_t index_slot, std::size_t number) {
-  Arrays()->Erase(index_slot);
-  At(number).ForgetKey();
+  Arrays()->Erase(index_slot, number);
   size_--;
   ops_.destroy(ValueAt(number));
 }
@@ -121,16 +153,17 @@ void WeakTable::EraseAt(std::size_t index_slot, std::size_t number) {
 bool WeakTable::Erase(const void* key) {
   TableArrays* const arrays = Arrays();
   if (arrays == nullptr || IsDeadThoughHeld(heap_, key)) return false;
-  std::uint32_t number;
+  std::size_t number;
   const std::size_t slot = arrays->Find(key, number);
   if (slot == TableArrays::kNone) return false;
-  ShadeOverwritten(ValueAt(number - 1));
-  EraseAt(slot, number - 1);
+  ShadeOverwritten(ValueAt(number));
+  EraseAt(slot, number);
   return true;
 }
 
 void WeakTable::EraseAll() {
-  for (std::size_t i = 0; i < used_; i++) {
+  const std::size_t end = End();
+  for (std::size_t i = 0; i < end; i++) {
     if (At(i).Key() != nullptr) ShadeOverwritten(ValueAt(i));
   }
   TableArrays* const arrays = Arrays();
@@ -140,7 +173,8 @@ void WeakTable::EraseAll() {
 
 // The arrays themselves are the caller's to retire.
 void WeakTable::DestroyEntries() {
-  for (std::size_t i = 0; i < used_; i++) {
+  const std::size_t end = End();
+  for (std::size_t i = 0; i < end; i++) {
     if (At(i).Key() != nullptr) ops_.destroy(ValueAt(i));
   }
   Publish(nullptr);
@@ -151,20 +185,25 @@ void WeakTable::DestroyEntries() {
 // Moves the entries, in their order, to arrays of this capacity. What is looked up in the old ones
 // meanwhile is found as it was: values that are looked up without the lock are copied by a move.
 void WeakTable::Rebuild(std::size_t capacity) {
-  TableArrays* const arrays = TableArrays::New(heap_, capacity, entry_bytes_);
-  std::size_t number = 0;
-  for (std::size_t i = 0; i < used_; i++) {
-    const TableEntry& entry = At(i);
-    if (entry.Key() == nullptr) continue;
-    TableEntry& to = arrays->At(number);
-    ::new (&to) TableEntry{entry.Key(), entry.given_key, entry.order};
-    ops_.move(reinterpret_cast<std::byte*>(&to) + value_offset_, ValueAt(i));
+  TableArrays* const arrays = TableArrays::New(heap_, order_, capacity, entry_bytes_);
+  std::size_t count = 0;
+  const std::size_t end = End();
+  for (std::size_t i = 0; i < end; i++) {
+    void* const key = At(i).Key();
+    if (key == nullptr) continue;
+    std::size_t number = count++;
+    if (order_ == EntryOrder::kHash) {
+      number = arrays->FreePlace(key);
+    } else {
+      ::new (&arrays->At(number)) OrderedEntry{{key}, OrderedAt(i).given_key, OrderedAt(i).order};
+    }
+    ops_.move(reinterpret_cast<std::byte*>(&arrays->At(number)) + value_offset_, ValueAt(i));
     ops_.destroy(ValueAt(i));
-    arrays->Publish(entry.Key(), number++);
+    arrays->Publish(key, number);
   }
   TableArrays* const old = Arrays();
   Publish(arrays);
-  used_ = number;
+  used_ = count;
   layout_++;
   ELEGY_CHAOS_POINT("arrays published");
   TableArrays::Retire(heap_, old);
@@ -177,7 +216,8 @@ std::size_t WeakTable::CountLive(const MutatorCore& core) {
   const auto& mutator = static_cast<const MutatorImpl&>(core);
   if (PhaseWord::PhaseOf(heap_.phase.Load()) != Phase::kWeakClosed) return size_;
   std::size_t live = 0;
-  for (std::size_t i = 0; i < used_; i++) {
+  const std::size_t end = End();
+  for (std::size_t i = 0; i < end; i++) {
     const void* const key = At(i).Key();
     live += key != nullptr && !IsDeadTarget(mutator, key) ? 1 : 0;
   }
@@ -190,7 +230,7 @@ std::size_t WeakTable::FirstAfter(std::uint64_t order) {
   std::size_t high = used_;
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    if (At(middle).order > order) {
+    if (OrderedAt(middle).order > order) {
       high = middle;
     } else {
       low = middle + 1;
@@ -205,9 +245,9 @@ std::uint64_t WeakTable::NextLive(MutatorCore& core, std::uint64_t after, void**
   for (std::size_t i = FirstAfter(after); i < used_; i++) {
     void* const key = At(i).Key();
     if (key == nullptr || ReadWeakTarget(mutator, key) == nullptr) continue;
-    *given = At(i).given_key;
+    *given = OrderedAt(i).given_key;
     *value = ValueAt(i);
-    return At(i).order;
+    return OrderedAt(i).order;
   }
   return 0;
 }
@@ -221,13 +261,14 @@ void WeakTable::Mark(TableMarker& marker) {
       layout = layout_;
       next = 0;
     }
-    const std::size_t end = std::min(next + kStride, used_);
+    const std::size_t all = End();
+    const std::size_t end = std::min(next + kStride, all);
     for (; next < end; next++) {
       void* const key = At(next).Key();
       if (key == nullptr || !marker.IsMarkedOrFile(key, *this)) continue;
       ops_.trace(ValueAt(next), marker.visitor());
     }
-    if (next == used_) return;
+    if (next == all) return;
   }
 }
 
@@ -245,16 +286,17 @@ std::size_t WeakTable::ClearDead(const Liveness& liveness) {
       layout = layout_;
       next = 0;
     }
-    const std::size_t end = std::min(next + kStride, used_);
+    const std::size_t all = End();
+    const std::size_t end = std::min(next + kStride, all);
     for (; next < end; next++) {
       void* const key = At(next).Key();
       if (key == nullptr || liveness.IsLive(key)) continue;
-      std::uint32_t number;
+      std::size_t number;
       const std::size_t slot = Arrays()->Find(key, number);
       EraseAt(slot, next);
       cleared++;
     }
-    if (next < used_) continue;
+    if (next < all) continue;
     ShrinkIfSparse();
     return cleared;
   }

@@ -32,9 +32,10 @@ struct Value {
   std::int64_t again;
 };
 
-using Map = WeakMap<Key, Member<Value>>;
 using Keys = Array<Member<Key>>;
 
+// Of entries that stand in the order of their keys' hashes, and in that of their insertion.
+template <class Map>
 class SharedLookupsTest : public HeapTest {
  public:
   static constexpr std::size_t kSettled = 64;
@@ -93,53 +94,57 @@ class SharedLookupsTest : public HeapTest {
   Persistent<Keys> settled;
 };
 
-TEST_F(SharedLookupsTest, FindWhatStaysWhileTheTableMoves) {
+using Maps = ::testing::Types<WeakMap<Key, Member<Value>>, IterableWeakMap<Key, Member<Value>>>;
+TYPED_TEST_SUITE(SharedLookupsTest, Maps, );
+
+TYPED_TEST(SharedLookupsTest, FindWhatStaysWhileTheTableMoves) {
   std::atomic<bool> done{false};
   std::vector<std::thread> readers;
-  for (int i = 0; i < 2; i++) readers.emplace_back([&] { LookUp(done); });
+  for (int i = 0; i < 2; i++) readers.emplace_back([&] { this->LookUp(done); });
   {
     std::thread changer([&] {
-      const Mutator own(heap());
-      Change(Scaled(300));
+      const Mutator own(this->heap());
+      this->Change(Scaled(300));
     });
-    const BlockingRegion blocked(mutator());
+    const BlockingRegion blocked(this->mutator());
     changer.join();
     done = true;
     for (std::thread& reader : readers) reader.join();
   }
-  for (const Member<Key>& key : *settled) EXPECT_TRUE(map->Get(key.get())->BelongsTo(key.get()));
+  for (const Member<Key>& key : *this->settled)
+    EXPECT_TRUE(this->map->Get(key.get())->BelongsTo(key.get()));
 }
 
 // One thread alone needs no cycle to get its memory back. Beside another, changes make cycles come.
-TEST_F(SharedLookupsTest, WhatATableHasLeftDoesNotPileUp) {
+TYPED_TEST(SharedLookupsTest, WhatATableHasLeftDoesNotPileUp) {
   const auto churn = [&](std::size_t changes) {
     for (std::size_t i = 0; i < changes; i++) {
-      Key* const key = (*settled)[i % kSettled].get();
-      ASSERT_TRUE(map->Delete(key));
-      ASSERT_TRUE(map->Set(key, nullptr).ok());
+      Key* const key = (*this->settled)[i % this->kSettled].get();
+      ASSERT_TRUE(this->map->Delete(key));
+      ASSERT_TRUE(this->map->Set(key, nullptr).ok());
     }
   };
   constexpr std::uint64_t kSome = 1 << 16;
-  heap().Collect(StackState::kMayHoldPointers);
-  const std::uint64_t alone = heap().Stats().heap_bytes;
+  this->heap().Collect(StackState::kMayHoldPointers);
+  const std::uint64_t alone = this->heap().Stats().heap_bytes;
   churn(Scaled(100'000));
-  EXPECT_LE(heap().Stats().heap_bytes, alone + kSome);
+  EXPECT_LE(this->heap().Stats().heap_bytes, alone + kSome);
 
   std::atomic<bool> done{false};
   std::thread other([&] {
-    Mutator own(heap());
+    Mutator own(this->heap());
     while (!done.load()) own.Safepoint();
   });
-  const std::uint64_t cycles = heap().Stats().cycles;
-  while (heap().Stats().cycles < cycles + 3) {
+  const std::uint64_t cycles = this->heap().Stats().cycles;
+  while (this->heap().Stats().cycles < cycles + 3) {
     churn(1000);
-    mutator().Safepoint();
+    this->mutator().Safepoint();
   }
-  heap().Collect(StackState::kMayHoldPointers);
-  const std::uint64_t beside = heap().Stats().heap_bytes;
+  this->heap().Collect(StackState::kMayHoldPointers);
+  const std::uint64_t beside = this->heap().Stats().heap_bytes;
   done = true;
   {
-    const BlockingRegion blocked(mutator());
+    const BlockingRegion blocked(this->mutator());
     other.join();
   }
   EXPECT_LE(beside, alone + kSome);

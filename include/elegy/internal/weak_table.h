@@ -1,17 +1,20 @@
-// The entries of weak maps and sets: a hash table from object to value, in insertion order.
+// The entries of weak maps and sets: a hash table from object to value.
 //
-// Outside the heap, owned by a managed object (its map). Entries stand in one array in the order of
-// their insertion; an open-addressing index of entry numbers finds them by their key's address
-// (objects never move). Deleting leaves a hole; when the array is full, all entries move to others,
-// equally large or doubled, so that no tombstones pile up.
+// Outside the heap, owned by a managed object (its map). Entries stand in one array, found by their
+// keys' addresses, for objects never move. A table whose entries can be walked in the order of
+// their insertion has them in that order, and an open-addressing index of their numbers; any other
+// table of small values has each entry where its key's hash says, or after that, which spares a
+// look-up one cache miss. Deleting leaves a hole; when the array is full, all entries move to
+// others, equally large or doubled, so that no holes pile up.
 //
 // Who may be where. One lock guards everything but look-ups: FindShared takes none. It reads the
 // arrays that are published, in them a number that was published after its entry was complete, and
-// the entry's key. A place in the entries is used once in the arrays' life, and arrays are freed
-// when nobody can be reading in them any more (src/weak/table_arrays.h). So a look-up that runs
-// beside a change finds what was there before it or after it: an entry that is erased meanwhile may
-// still be found, with the value it had; one that the table has moved is found in the old arrays as
-// it was when they were left. What a look-up hands out was in the table after the look-up began;
+// the entry's key; or, without an index, keys, each published after its entry was complete. A place
+// in the entries is used once in the arrays' life, and arrays are freed when nobody can be reading
+// in them any more (src/weak/table_arrays.h). So a look-up that runs beside a change finds what was
+// there before it or after it: an entry that is erased meanwhile may still be found, with the value
+// it had; one that the table has moved is found in the old arrays as it was when they were left.
+// What a look-up hands out was in the table after the look-up began;
 // like a slot's value it needs no barrier: if it is overwritten or erased while the heap is
 // marking, it is shaded; if it was before that, its reader's stack is still to be scanned, for a
 // look-up contains no safepoint. That needs values that are read as one atomic word: Members.
@@ -27,7 +30,8 @@
 // and reads each like a weak cell.
 //
 // The collector walks the array by entry numbers, some entries at a time; each compaction gives the
-// table a new `layout`, upon which a walk begins again.
+// table a new `layout`, upon which a walk begins again. An entry that is inserted behind a walk is
+// what it would be if the walk had ended: its value is shaded, and its key lives.
 
 #ifndef ELEGY_INTERNAL_WEAK_TABLE_H_
 #define ELEGY_INTERNAL_WEAK_TABLE_H_
@@ -45,12 +49,15 @@ namespace elegy::internal {
 
 class TableArrays;
 struct HeapState;
+struct OrderedEntry;
 struct TableEntry;
+
+enum class EntryOrder { kInsertion, kHash };
 
 class WeakTable final : public TracedTable {
  public:
   // Of the current mutator's heap.
-  explicit WeakTable(const ValueOps& ops);
+  WeakTable(const ValueOps& ops, EntryOrder order);
   ~WeakTable() override;
 
   // The start of the key's object. Fatal, with a message, for a pointer of another heap, and on a
@@ -74,8 +81,9 @@ class WeakTable final : public TracedTable {
   void MakeRoom() ELEGY_REQUIRES(mutex_);
   // The storage for the value of a key that is not there and may be inserted, and for which there
   // is room. The caller constructs it, by an operation that cannot fail, and then has it published.
+  // The last of the two gets the same key.
   void* Insert(void* key, const void* given) ELEGY_REQUIRES(mutex_);
-  void PublishInserted() ELEGY_REQUIRES(mutex_);
+  void PublishInserted(void* key) ELEGY_REQUIRES(mutex_);
   bool Erase(const void* key) ELEGY_REQUIRES(mutex_);
   void EraseAll() ELEGY_REQUIRES(mutex_);
 
@@ -87,9 +95,9 @@ class WeakTable final : public TracedTable {
   // clearing of this table.
   std::size_t CountLive(const MutatorCore& mutator) ELEGY_REQUIRES(mutex_);
 
-  // The order of the first entry above `after` whose key is not dead, which is kept alive by the
-  // caller's stack from now on; the address that the program gave for it, and its value. 0 at the
-  // end. O(log n + holes).
+  // In a table by insertion: the order of the first entry above `after` whose key is not dead,
+  // which is kept alive by the caller's stack from now on; the address that the program gave for
+  // it, and its value. 0 at the end. O(log n + holes).
   std::uint64_t NextLive(MutatorCore& mutator, std::uint64_t after, void** given, void** value)
       ELEGY_REQUIRES(mutex_);
   // No entry has been inserted after this order so far.
@@ -108,7 +116,12 @@ class WeakTable final : public TracedTable {
   void Publish(TableArrays* arrays) { arrays_.store(arrays, std::memory_order_release); }
   std::size_t Capacity() const;
 
+  const void* FindSharedSlowly(const void* given) const;
+  const void* FindPublished(const void* key) const;
   TableEntry& At(std::size_t number) ELEGY_REQUIRES(mutex_);
+  OrderedEntry& OrderedAt(std::size_t number) ELEGY_REQUIRES(mutex_);
+  // No entry stands there or after it.
+  std::size_t End() const ELEGY_REQUIRES(mutex_);
   // As Find, also for a key that counts as dead.
   void* FindInIndex(const void* key) ELEGY_REQUIRES(mutex_);
   void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_);
@@ -119,14 +132,16 @@ class WeakTable final : public TracedTable {
   std::size_t FirstAfter(std::uint64_t order) ELEGY_REQUIRES(mutex_);
 
   const ValueOps& ops_;
+  const EntryOrder order_;
   const std::size_t value_offset_;
   const std::size_t entry_bytes_;
   HeapState& heap_;
 
   Mutex mutex_;
   std::atomic<TableArrays*> arrays_{nullptr};
-  std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;  // entries and holes
-  std::size_t size_ ELEGY_GUARDED_BY(mutex_) = 0;  // entries
+  std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries and holes
+  std::size_t size_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries
+  std::size_t inserted_ ELEGY_GUARDED_BY(mutex_) = 0;  // the entry to be published
   std::uint64_t layout_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::uint64_t next_order_ ELEGY_GUARDED_BY(mutex_) = 1;
 };
