@@ -78,6 +78,7 @@ class TableArrays {
       const std::uint32_t element = index_[slot].load(std::memory_order_acquire);
       if (element == kNeverUsed) return kNone;
       number = element - 1;
+      // Relaxed: ordered by the number.
       if (element != kErased && At(number).key.load(std::memory_order_relaxed) == key) return slot;
     }
   }
