@@ -5,18 +5,11 @@
 
 namespace elegy::internal {
 
-namespace {
-
-// About 20 to 50 microseconds of marking: four times what a block's worth of objects costs to mark.
-constexpr std::size_t kAssistObjects = 1024;
-
-}  // namespace
-
-bool AssistMarking(HeapState& heap) {
+bool AssistMarking(HeapState& heap, std::size_t objects) {
   bool found = false;
   NeedsMemory([&] {
     Marker marker(heap, *heap.marking, Marker::Role::kAssistant);
-    found = marker.MarkSome(kAssistObjects);
+    found = marker.MarkSome(objects);
   });
   return found;
 }

@@ -57,19 +57,25 @@ void CountAllocations(MutatorImpl& mutator) {
   if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
 }
 
-// Past the heap's goal: helps to mark, a bounded part at a time, or lets the collector have the
-// core where there is nothing to help with. What is marked here counts as shaded by this mutator;
+// Whether the mutator is to help to mark before it takes memory: past the heap's goal. Lets the
+// collector have the core where it cannot help.
+bool OwesAssist(const MutatorImpl& mutator) {
+  const HeapState& state = mutator.state;
+  if (!state.accounting.BeyondGoal()) return false;
+  if (mutator.scanned && PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking) return true;
+  platform::YieldThread();
+  return false;
+}
+
+// Helps to mark, a bounded part, for so many bytes; or lets the collector have the core now and
+// then where there is nothing to help with. What is marked here counts as shaded by this mutator;
 // who finds nothing has shaded nothing, and must not say so: each block would cost the collector
 // another round, in which more is allocated, and so on.
-void Assist(MutatorImpl& mutator, std::size_t bytes) {
+void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   HeapState& state = mutator.state;
-  if (!state.accounting.BeyondGoal()) return;
-  if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kMarking || !mutator.scanned) {
-    return platform::YieldThread();
-  }
   const std::uint64_t begin = platform::NowNs();
   ELEGY_CHAOS_POINT("about to assist");
-  if (!AssistMarking(state)) {
+  if (!AssistMarking(state, objects)) {
     mutator.taken_unassisted += bytes;
     if (mutator.taken_unassisted < kTakenWithoutYield) return;
     mutator.taken_unassisted = 0;
@@ -77,6 +83,22 @@ void Assist(MutatorImpl& mutator, std::size_t bytes) {
   }
   mutator.dirty = true;
   state.stall_max.Update(platform::NowNs() - begin);
+}
+
+// What a block costs is paid in parts, one with each word of its cells that is claimed: so no
+// allocation takes longer than it has to.
+void OweAssists(MutatorImpl& mutator, const Space& space) {
+  if (!OwesAssist(mutator)) return;
+  const std::size_t words = (kBlockBytes / space.Stride() + 63) / 64;
+  mutator.assists_owed = words;
+  mutator.assist_objects = kAssistObjects / words;
+}
+void PayAssist(MutatorImpl& mutator) {
+  if (mutator.assists_owed == 0) return;
+  mutator.assists_owed--;
+  // The cycle may be past its marking.
+  if (!mutator.scanned || PhaseWord::PhaseOf(mutator.state.phase.Load()) != Phase::kMarking) return;
+  Assist(mutator, mutator.assist_objects, kBlockBytes * mutator.assist_objects / kAssistObjects);
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -151,7 +173,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   for (int cycles = 0;; cycles++) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
-      Assist(mutator, kBlockBytes);
+      OweAssists(mutator, space);
       ReuseHeldBlocks(mutator, space, blocks);
     }
     if (blocks.empty()) {
@@ -184,6 +206,7 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
   while (true) {
     AnswerIfAsked(mutator);
     AllocationRun& run = mutator.run_table[number];
+    if (run.cursor == run.limit) PayAssist(mutator);
     if (run.cursor != run.limit || ClaimRun(mutator, number)) {
       char* const cell = run.cursor;
       run.cursor += stride;
@@ -277,7 +300,7 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   AnswerIfAsked(mutator);
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
-  Assist(mutator, count * kBlockBytes);
+  if (OwesAssist(mutator)) Assist(mutator, kAssistObjects, count * kBlockBytes);
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);

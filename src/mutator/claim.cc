@@ -76,7 +76,11 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     while (word < words && free(word) == 0) word++;
     if (word == words) return false;
     const std::size_t first = word;
-    for (; free(word) == kAll; word++) ClaimCells(mutator, owned.block, word, kAll);
+    // One at a time while each has its price (src/mutator/allocation.cc).
+    const std::size_t end = mutator.assists_owed == 0 ? words : word + 1;
+    for (; word < end && free(word) == kAll; word++) {
+      ClaimCells(mutator, owned.block, word, kAll);
+    }
     if (word > first) {
       UseRun(mutator, number, {first * 64, word * 64});
       return true;

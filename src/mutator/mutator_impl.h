@@ -82,7 +82,11 @@ class MutatorImpl : public MutatorCore {
   std::uint32_t allocated_which = 0;
   bool black = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
-  std::size_t taken_unassisted = 0;    // since it found nothing to help to mark
+  // Help to mark that it owes for its block, and how many objects each time; what it has taken
+  // since it found nothing to help with.
+  std::size_t assists_owed = 0;
+  std::size_t assist_objects = 0;
+  std::size_t taken_unassisted = 0;
 
   // Native memory (src/mutator/external_debt.h).
   bool owes_wait = false;
