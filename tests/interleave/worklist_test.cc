@@ -114,9 +114,7 @@ TEST(WorklistTest, TwoMarkersBesideAMutator) {
     Tree tree(2);
     Together({[&] { tree.Drain(2); }, [&] { tree.Drain(2); },
               [&] {
-                const std::uint64_t before = tree.list.Published();
                 tree.Publish(1);
-                Require(tree.list.Published() > before, "was published, but not counted");
                 if (const Worklist::Work work = tree.list.TryTake()) tree.WorkOn(work);
               }});
     while (const Worklist::Work work = tree.list.TryTake()) tree.WorkOn(work);

@@ -50,6 +50,16 @@ TEST_F(MemoryArrayTest, ScalarsBeginAsZeroAndKeepTheirValues) {
   }
 }
 
+TEST_F(MemoryArrayTest, MemoryThatAnotherTypeHadReadsZero) {
+  NoInline([&] {
+    const Persistent<Array<std::uint64_t>> used = MakeArray<std::uint64_t>(500'000);
+    std::fill(used->begin(), used->end(), ~std::uint64_t{0});
+  });
+  for (int i = 0; i < 3; i++) CollectPrecisely();
+  const Persistent<Array<char>> array = MakeArray<char>(6'000'000);
+  EXPECT_EQ(std::count(array->begin(), array->end(), 0), 6'000'000);
+}
+
 TEST_F(MemoryArrayTest, SlotsBeginNullAndKeepTheirTargets) {
   for (const std::size_t length : {1, 7, 100, 1000, 5000, 100'000}) {
     NoInline([&] {
