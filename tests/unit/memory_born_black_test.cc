@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
@@ -103,6 +105,28 @@ TEST_F(MemoryBornBlackTest, AWeakMapForgetsItsKey) {
   for (std::uint64_t i = 0; i < 1000; i++) {
     ASSERT_FALSE(black->map->Has(Make<Counted>(i, census)));
   }
+}
+
+// A mutator that has been scanned moves a pointer into it from a slot that nobody has traced yet,
+// and detaches: what its barrier has shaded is marked.
+TEST_F(MemoryBornBlackTest, WhatIsMovedIntoItBySomebodyWhoDetachesLives) {
+  std::optional<Actor> actor(std::in_place, heap_);
+  Persistent<Black> old;
+  actor->Do([&] {
+    old = Make<Black>();
+    old->strong = Make<Counted>(1, census);
+  });
+  CycleStepper stepper(heap_);
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  actor->Do([&] {
+    black = Make<Black>();
+    black->strong = old->strong;
+    old->strong = nullptr;
+  });
+  actor.reset();
+  stepper.FinishCycle();
+  ASSERT_EQ(census.destroyed, 0u);
+  EXPECT_EQ(black->strong->id(), 1u);
 }
 
 }  // namespace

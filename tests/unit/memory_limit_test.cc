@@ -34,7 +34,7 @@ struct Small {
 };
 
 class MemoryLimitTest : public HeapTest {
- protected:
+ public:
   MemoryLimitTest() : HeapTest({.max_heap_bytes = kLimit}) {}
 
   // Makes objects until there is no more room.
@@ -63,22 +63,30 @@ TEST_F(MemoryLimitTest, LiveObjectsFillTheHeapUpToTheLimit) {
   }
 }
 
-// Blocks with few free cells are kept for the day when there is no other room. These are another
-// type's by then.
-TEST_F(MemoryLimitTest, BlocksThatWereNearlyFullAreUsedByTheirNewTypeAlone) {
-  auto small = NoInline(Fill<Small>);
-  for (std::size_t i = 0; i < small.size(); i += 10) small[i] = nullptr;
-  CollectPrecisely();
+// Blocks with free cells are listed for their type. These are another type's in the end.
+void UseBlocksOfTheDead(MemoryLimitTest& test, std::size_t period) {
+  auto small = NoInline(MemoryLimitTest::Fill<Small>);
+  for (std::size_t i = 0; i < small.size(); i += period) small[i] = nullptr;
+  test.CollectPrecisely();
   small.clear();
-  for (int i = 0; i < 3; i++) CollectPrecisely();
-  auto nodes = NoInline(Fill<Node>);
+  for (int i = 0; i < 3; i++) test.CollectPrecisely();
+  auto nodes = NoInline(MemoryLimitTest::Fill<Node>);
   for (std::size_t i = 0; i < nodes.size(); i++) nodes[i]->value = static_cast<std::int64_t>(i);
   for (std::size_t i = 0; i < nodes.size(); i += 10) nodes[i] = nullptr;
-  CollectPrecisely();
-  NoInline(Fill<Small>);
+  test.CollectPrecisely();
+  NoInline(MemoryLimitTest::Fill<Small>);
   for (std::size_t i = 0; i < nodes.size(); i++) {
     if (nodes[i] != nullptr) ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
   }
+}
+
+TEST_F(MemoryLimitTest, BlocksThatWereHalfEmptyAreUsedByTheirNewTypeAlone) {
+  UseBlocksOfTheDead(*this, 2);
+}
+
+// Those with few free cells are kept for the day when there is no other room.
+TEST_F(MemoryLimitTest, BlocksThatWereNearlyFullAreUsedByTheirNewTypeAlone) {
+  UseBlocksOfTheDead(*this, 10);
 }
 
 TEST_F(MemoryLimitTest, AHeapThatWasFullIsUsableOnceItsObjectsAreDropped) {

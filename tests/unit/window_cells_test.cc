@@ -41,8 +41,10 @@ std::atomic<bool> Traced::unmade_were_traced{false};
 
 struct Refused {};
 
+// Says when it is destroyed without having been made.
 class Refusing {
  public:
+  Refusing() : was_made_(true) {}
   Refusing(std::atomic<bool>& begun, const std::atomic<bool>& may_end) {
     {
       const BlockingRegion region(Mutator::Current());
@@ -51,12 +53,15 @@ class Refusing {
     }
     throw Refused();
   }
-  ~Refusing() { unmade_were_destroyed = true; }
+  ~Refusing() {
+    if (!was_made_) unmade_were_destroyed = true;
+    was_made_ = false;
+  }
 
   static std::atomic<bool> unmade_were_destroyed;
 
  private:
-  [[maybe_unused]] std::uint64_t filling_ = 0;
+  bool was_made_ = false;
 };
 std::atomic<bool> Refusing::unmade_were_destroyed{false};
 
@@ -128,6 +133,44 @@ TEST_F(WindowCellsTest, ACellThatIsAbandonedWhileItIsSweptIsNotDestroyed) {
   sweeping.Release();
   collector.join();
   EXPECT_FALSE(Refusing::unmade_were_destroyed);
+}
+
+// The collector sweeps a cell that a constructor's thread has half abandoned: it waits for the
+// other half, and the cell is then free for one object.
+TEST_F(WindowCellsTest, ACellThatIsHalfAbandonedWhenItIsSwept) {
+  Refusing::unmade_were_destroyed = false;
+  Actor actor(heap_);
+  Actor other(heap_);
+  std::atomic<bool> begun{false};
+  std::atomic<bool> may_end{false};
+  actor.Start([&] { EXPECT_THROW(Make<Refusing>(begun, may_end), Refused); });
+  while (!begun) std::this_thread::yield();
+  HeldPoint sweep(ChaosPointOf("reads ended, nothing swept"));
+  std::atomic<bool> swept{false};
+  std::thread collector([&] {
+    heap_.Collect();
+    swept = true;
+  });
+  sweep.Await();
+  HeldPoint half(ChaosPointOf("cell half abandoned"));
+  may_end = true;
+  half.Await();
+  sweep.Release();
+  // Long enough for a sweep that does not wait.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  while (!swept && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  Persistent<Refusing> kept;
+  if (swept) other.Do([&] { kept = Make<Refusing>(); });
+  half.Release();
+  actor.Await();
+  collector.join();
+  EXPECT_FALSE(Refusing::unmade_were_destroyed);
+  for (int cycle = 0; cycle < 3; cycle++) {
+    other.Do([&] {
+      for (int i = 0; i < 1000; i++) ASSERT_NE(Make<Refusing>(), kept.get());
+    });
+    heap_.Collect();
+  }
 }
 
 // All mutators have answered handshake 4, and the sweep has not begun: the blocks in which cells
