@@ -150,6 +150,21 @@ TYPED_TEST(MemoryConstructorTest, AnObjectUnderConstructionIsARoot) {
   EXPECT_EQ(TypeParam::destroyed, 1);
 }
 
+// Where no stack is scanned, nothing but its construction keeps it.
+TYPED_TEST(MemoryConstructorTest, AnObjectUnderConstructionLivesThoughNoStackIsScanned) {
+  HeapOptions options;
+  options.conservative_stacks = false;
+  Heap precise(TestOptions(options));
+  const BlockingRegion region(this->mutator());
+  std::thread([&] {
+    const Mutator mutator(precise);
+    Make<TypeParam>([&](TypeParam*) {
+      for (int i = 0; i < 2; i++) precise.Collect();
+      EXPECT_EQ(TypeParam::destroyed, 0);
+    });
+  }).join();
+}
+
 TYPED_TEST(MemoryConstructorTest, AConstructorMayLastThroughEveryStepOfACycle) {
   for (const CycleStep from : kAllSteps) {
     for (const CycleStep to : kAllSteps) {
