@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
 
@@ -97,6 +99,19 @@ TEST_F(RegistryFloodTest, BuffersToldToTheHeapStayWithinABound) {
   EXPECT_LT(buffers.most, kBound);
   CollectPrecisely();
   EXPECT_EQ(buffers.now, 0);
+}
+
+// Who is far beyond the goal waits for the cycle at its next safepoint; not for ever, for this
+// cycle has been stopped.
+TEST_F(RegistryFloodTest, ASafepointWaitsForTheCycle) {
+  constexpr std::uint64_t kShortestWaitNs = 100'000'000;
+  elegy::testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(elegy::testing::CycleStep::kBarrierOn);
+  heap().AdjustExternalBytes(std::ptrdiff_t{1} << 33);
+  EXPECT_LT(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
+  mutator().Safepoint();
+  EXPECT_GE(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
+  heap().AdjustExternalBytes(-(std::ptrdiff_t{1} << 33));
 }
 
 }  // namespace
