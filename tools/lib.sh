@@ -4,7 +4,7 @@
 # Debian's packages that the library, its tests, benchmarks and examples are built with.
 build_packages=(
   g++ cmake ninja-build pkg-config
-  libabsl-dev libboost-dev libbenchmark-dev libgtest-dev libgmock-dev libjpeg-dev libpng-dev
+  libabsl-dev libboost-dev libbenchmark-dev libgtest-dev libgmock-dev libjpeg-dev libpng-dev spin
 )
 # The second compiler, its sanitizers, and its tools.
 clang_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
