@@ -44,7 +44,7 @@ class SharedLookupsTest : public HeapTest {
   SharedLookupsTest() : HeapTest({.initial_heap_bytes = 1 << 20}) {
     StartTestChaos();
     map = Make<Map>();
-    settled = mutator().MakeArray<Member<Key>>(kSettled);
+    settled = MakeArray<Member<Key>>(kSettled);
     for (std::size_t i = 0; i < kSettled; i++) {
       Key* const key = Make<Key>(static_cast<std::int64_t>(i));
       (*settled)[i] = key;

@@ -76,7 +76,8 @@ void UseBlocksOfTheDead(MemoryLimitTest& test, std::size_t period) {
   test.CollectPrecisely();
   NoInline(MemoryLimitTest::Fill<Small>);
   for (std::size_t i = 0; i < nodes.size(); i++) {
-    if (nodes[i] != nullptr) ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
+    if (nodes[i] == nullptr) continue;
+    ASSERT_EQ(nodes[i]->value, static_cast<std::int64_t>(i));
   }
 }
 
