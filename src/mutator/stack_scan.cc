@@ -52,11 +52,13 @@ void ScanCallers(MutatorImpl& mutator, std::vector<void*>& candidates) {
   ScanWords(mutator.state, __builtin_frame_address(0), mutator.stack.base, candidates);
 }
 
-// The registers are saved in this frame, which is scanned with the others.
+// The registers by themselves: whether this frame is still there when ScanCallers runs is the
+// compiler's choice, which may see that nobody needs it any more.
 ELEGY_READS_RAW_STACK
 void ScanOwnStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
   platform::Registers registers;
   elegy_save_registers(&registers);
+  ScanWords(mutator.state, &registers, &registers + 1, candidates);
   ScanCallers(mutator, candidates);
 }
 
