@@ -71,7 +71,8 @@ inline void* Untagged(void* address) {
 }
 
 struct VisitorAccess {
-  static void Slot(Visitor& visitor, const void* slot, void* target) {
+  // Inlined into each type's trace function: the marker's time goes by its instructions.
+  [[gnu::always_inline]] static void Slot(Visitor& visitor, const void* slot, void* target) {
     if (visitor.cursor_ == visitor.limit_) [[unlikely]]
       return visitor.OnSlot(slot, target);
     if (target != nullptr) *visitor.cursor_++ = Untagged(target);
@@ -157,7 +158,7 @@ constexpr void CheckTraceable() {
 }
 
 template <class F>
-void TraceField(const F& field, Visitor& visitor) {
+[[gnu::always_inline]] inline void TraceField(const F& field, Visitor& visitor) {
   if constexpr (kIsSlot<F>) {
     VisitorAccess::Slot(visitor, &field, TargetOf(field));
   } else if constexpr (kHasNoSlots<F>) {

@@ -33,7 +33,7 @@ void ForEachObject(HeapState& state, ObjectBits bits,
   const std::vector<const void*> cells = UnbuiltCells(state);
   const absl::flat_hash_set<const void*> unbuilt(cells.begin(), cells.end());
   for (std::size_t block = 0; block < state.pool.Frontier(); block++) {
-    const BlockInfo& info = state.pool.Info(block);
+    const BlockInfo info = state.pool.Info(block);
     if (info.Kind() != BlockKind::kSmall && info.Kind() != BlockKind::kLargeHead) continue;
     for (std::size_t index = 0; index < info.Capacity(); index++) {
       if (!bits.Test(block, index)) continue;

@@ -20,7 +20,7 @@ class CheckingVisitor final : public Visitor, public TableMarker {
   void Check(const void* target, std::string_view holder) {
     if (target == nullptr || state_.IsMarked(target)) return;
     Fail("verifier: " + std::string(holder) + " refers to an unmarked " +
-         std::string(state_.Resolve(target).info->Type()->name));
+         std::string(state_.InfoOf(target).Type()->name));
   }
   // An object whose constructor has thrown may have been kept by a weak reference to it.
   void CheckKept(const void* target) {

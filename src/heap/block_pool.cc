@@ -12,7 +12,8 @@ namespace elegy::internal {
 namespace {
 
 constexpr std::size_t kBitsBytesPerBlock = kWordsPerBlock * sizeof(std::uint64_t);
-constexpr std::size_t kTableBytesPerBlock = sizeof(BlockInfo) + 2 * kBitsBytesPerBlock;
+constexpr std::size_t kTableBytesPerBlock =
+    sizeof(std::uint32_t) + sizeof(BlockRest) + 2 * kBitsBytesPerBlock;
 
 // A free run shorter than this keeps its memory: giving it back would cost more system calls than
 // it is worth.
@@ -42,7 +43,9 @@ BlockPool::BlockPool(std::size_t bytes) {
     bits = ObjectBits(reinterpret_cast<std::atomic<std::uint64_t>*>(cursor));
     cursor += block_count_ * kBitsBytesPerBlock;
   }
-  infos_ = reinterpret_cast<BlockInfo*>(cursor);
+  words_ = reinterpret_cast<std::atomic<std::uint32_t>*>(cursor);
+  cursor += block_count_ * sizeof(std::uint32_t);
+  rests_ = reinterpret_cast<BlockRest*>(cursor);
 }
 
 BlockPool::~BlockPool() {
@@ -106,7 +109,8 @@ bool BlockPool::CommitTables(std::size_t begin, std::size_t end) {
       return false;
     }
   }
-  return CommitPages(infos_, begin * sizeof(BlockInfo), end * sizeof(BlockInfo));
+  return CommitPages(words_, begin * sizeof(std::uint32_t), end * sizeof(std::uint32_t)) &&
+         CommitPages(rests_, begin * sizeof(BlockRest), end * sizeof(BlockRest));
 }
 
 bool BlockPool::Grow(std::size_t blocks) {

@@ -30,7 +30,7 @@ class BlockPool {
 
   std::uintptr_t Base() const { return base_; }
   std::size_t ReservedBytes() const { return block_count_ * kBlockBytes; }
-  BlockInfo& Info(std::size_t block) const { return infos_[block]; }
+  BlockInfo Info(std::size_t block) const { return {words_[block], rests_[block]}; }
   ObjectBits Bits(std::size_t which) const { return bits_[which]; }
   char* Address(std::size_t block) const {
     return reinterpret_cast<char*>(base_ + block * kBlockBytes);
@@ -72,7 +72,8 @@ class BlockPool {
 
   std::uintptr_t base_ = 0;
   std::size_t block_count_ = 0;
-  BlockInfo* infos_ = nullptr;
+  std::atomic<std::uint32_t>* words_ = nullptr;  // see BlockInfo
+  BlockRest* rests_ = nullptr;
   ObjectBits bits_[2];
   void* tables_ = nullptr;
   std::size_t table_bytes_ = 0;

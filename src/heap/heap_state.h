@@ -63,6 +63,7 @@ struct HeapState : HeapCore {
 
   // The object that a pointer names; `address` must lie in a used block.
   ObjectRef Resolve(const void* address) const { return ObjectRef::Of(pool, address); }
+  BlockInfo InfoOf(const void* address) const { return pool.Info(pool.BlockOf(address)); }
   bool IsMarked(const void* object) const {
     const ObjectRef ref = Resolve(object);
     return MarkBits().Test(ref.block, ref.index);

@@ -75,6 +75,13 @@ class ObjectBits {
     if ((word.load(std::memory_order_relaxed) & mask) != 0) return false;
     return (word.fetch_or(mask, std::memory_order_acq_rel) & mask) == 0;
   }
+  // The same by who need not be the only one that hears so: of two threads at once both may. One
+  // instruction, where the answer of a read-modify-write would take a loop.
+  static bool SetIfClear(std::atomic<std::uint64_t>& word, std::uint64_t mask) {
+    if ((word.load(std::memory_order_relaxed) & mask) != 0) return false;
+    word.fetch_or(mask, std::memory_order_acq_rel);  // as TrySet
+    return true;
+  }
   // Tests a bit so that, if it is clear, whoever sets it later sees what the caller did before:
   // a read-modify-write, acquire-release as TrySet.
   static bool TestOrdered(std::atomic<std::uint64_t>& word, std::uint64_t mask) {

@@ -14,21 +14,19 @@ struct ObjectRef {
   std::size_t block;
   std::size_t index;
   void* start;
-  const BlockInfo* info;
 
-  // O(1): a side-table look-up and a multiplication. The address must lie in a used block.
+  // O(1): two side-table look-ups and a multiplication. The address must lie in a used block.
   static ObjectRef Of(const BlockPool& pool, const void* address) {
-    std::size_t block = pool.BlockOf(address);
-    const BlockInfo* info = &pool.Info(block);
-    const std::uint32_t delta = info->HeadDelta();
-    if (delta != 0) [[unlikely]] {
-      block -= delta;
-      info = &pool.Info(block);
-      return {block, 0, pool.Address(block), info};
+    const std::size_t block = pool.BlockOf(address);
+    const BlockWord word = pool.Info(block).Word();
+    if (word.Kind() != BlockKind::kSmall) [[unlikely]] {
+      const std::size_t head = block - pool.Info(block).HeadDelta();
+      return {head, 0, pool.Address(head)};
     }
+    const Shape& shape = word.GetShape();
     const auto offset = reinterpret_cast<std::uintptr_t>(address) & (kBlockBytes - 1);
-    const std::size_t index = (offset * info->Reciprocal()) >> 32;
-    return {block, index, pool.Address(block) + index * info->Stride(), info};
+    const std::size_t index = (offset * shape.reciprocal) >> 32;
+    return {block, index, pool.Address(block) + index * shape.stride};
   }
 };
 

@@ -3,27 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/heap/size_class.h"
-
 namespace elegy::internal {
-
-namespace {
-
-Mutex g_numbers_mutex;
-std::uint32_t g_next_space ELEGY_GUARDED_BY(g_numbers_mutex) = 1;
-
-}  // namespace
-
-std::uint32_t AssignSpaces(const TypeInfo& type, bool is_array) {
-  if (const std::uint32_t number = type.Space(); number != 0) return number;
-  MutexLock lock(g_numbers_mutex);
-  if (type.Space() == 0) {
-    // Relaxed: who reads the number finds a space for it, or makes one, under a lock.
-    type.space.store(g_next_space, std::memory_order_relaxed);
-    g_next_space += is_array ? static_cast<std::uint32_t>(kArrayClasses) : 1;
-  }
-  return type.Space();
-}
 
 // Another epoch than the caller's: the caller has gone on to a new one whose sweep has not begun,
 // or the block was given back by a mutator that has, and the caller has not.
@@ -86,11 +66,11 @@ void Space::AddSwept(std::span<const Swept> blocks) {
 
 SpaceTable::SpaceTable() = default;
 
-Space& SpaceTable::Get(std::uint32_t number, const TypeInfo& type, std::uint32_t stride) {
+Space& SpaceTable::Get(std::uint32_t number) {
   MutexLock lock(mutex_);
   if (number >= by_number_.size()) by_number_.resize(number + 1, nullptr);
   if (by_number_[number] == nullptr) {
-    all_.push_back(std::make_unique<Space>(type, stride));
+    all_.push_back(std::make_unique<Space>(number));
     by_number_[number] = all_.back().get();
   }
   return *by_number_[number];

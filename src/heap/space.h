@@ -1,4 +1,4 @@
-// Spaces: the blocks of one type and one object size, and the process-wide numbering of types.
+// Spaces: the blocks of one type and one object size.
 //
 // A block of a space is in one of these places:
 //   owned      by a mutator that claims runs of it, or will; in no list but `blocks`
@@ -35,22 +35,18 @@
 #include <vector>
 
 #include "elegy/internal/mutex.h"
-#include "elegy/internal/type_info.h"
 #include "src/heap/block_pool.h"
 #include "src/heap/held_blocks.h"
 
 namespace elegy::internal {
 
-// Gives a type its space number (for an array type, the first of kArrayClasses numbers) if it has
-// none yet, and returns it. Thread-safe. The numbers are the same in every heap.
-std::uint32_t AssignSpaces(const TypeInfo& type, bool is_array);
-
 class Space {
  public:
-  Space(const TypeInfo& type, std::uint32_t stride) : type_(type), stride_(stride) {}
+  explicit Space(std::uint32_t number) : number_(number), shape_(g_shapes[number]) {}
 
-  const TypeInfo& Type() const { return type_; }
-  std::uint32_t Stride() const { return stride_; }
+  std::uint32_t Number() const { return number_; }
+  const TypeInfo& Type() const { return *shape_.type; }
+  std::uint32_t Stride() const { return shape_.stride; }
 
   // How many blocks are taken at once, at most.
   static constexpr std::size_t kMostTaken = 16;
@@ -129,8 +125,8 @@ class Space {
   void TakeFrom(std::vector<std::uint32_t>& list, const BlockPool& pool, std::uint32_t epoch,
                 std::size_t most, std::vector<std::uint32_t>& blocks);
 
-  const TypeInfo& type_;
-  const std::uint32_t stride_;
+  const std::uint32_t number_;
+  const Shape& shape_;
 
   Mutex mutex_;
   std::size_t count_ ELEGY_GUARDED_BY(mutex_) = 0;  // every list has room for so many
@@ -148,7 +144,7 @@ class SpaceTable {
   SpaceTable();
 
   // Throws std::bad_alloc.
-  Space& Get(std::uint32_t number, const TypeInfo& type, std::uint32_t stride);
+  Space& Get(std::uint32_t number);
 
   // Calls f(space) for every space there is.
   template <class F>

@@ -19,6 +19,7 @@ void* Tagged(void* start) {
 
 Marker::Marker(HeapState& heap, MarkingState& state, Role role)
     : heap_(heap),
+      pool_(heap.pool),
       state_(state),
       role_(role),
       marks_(heap.MarkBits()),
@@ -31,7 +32,7 @@ Marker::~Marker() {
     const Pending& left = queue_[queue_at_];
     queue_at_ = (queue_at_ + 1) % kQueue;
     queue_size_--;
-    PushEntry(left.tagged ? Tagged(left.start) : left.start);
+    PushEntry(reinterpret_cast<void*>(left.entry));
   }
   for (void* entry : deferred_) PushEntry(entry);
   PublishStack();
@@ -39,7 +40,7 @@ Marker::~Marker() {
 }
 
 void Marker::NewStack() {
-  stack_ = std::make_unique<Segment>();
+  stack_ = std::make_unique_for_overwrite<Segment>();
   cursor_ = stack_->entries;
   limit_ = stack_->entries + Segment::kCapacity;
 }
@@ -54,7 +55,7 @@ void Marker::PublishStack() {
 void Marker::ShareLowerHalf() {
   const auto size = static_cast<std::size_t>(cursor_ - stack_->entries);
   if (size < 2 || !heap_.worklist.HasIdleMarkers()) return;
-  auto lower = std::make_unique<Segment>();
+  auto lower = std::make_unique_for_overwrite<Segment>();
   lower->size = size / 2;
   std::memcpy(lower->entries, stack_->entries, lower->size * sizeof(void*));
   std::memmove(stack_->entries, stack_->entries + lower->size,
@@ -72,7 +73,7 @@ void Marker::PushEntry(void* entry) {
 
 void Marker::MarkCandidate(void* word, ObjectBits allocated) {
   const ObjectRef ref = heap_.Resolve(word);
-  if (ref.index >= ref.info->Capacity()) return;  // the rest at a block's end
+  if (ref.index >= heap_.pool.Info(ref.block).Capacity()) return;  // the rest at a block's end
   const std::uint64_t mask = ObjectBits::MaskOf(ref.index);
   if ((allocated.WordAcquire(ref.block, ref.index / 64) & mask) == 0) return;
   ELEGY_CHAOS_POINT("candidate tested, not marked");
@@ -102,48 +103,58 @@ bool Marker::IsMarkedOrFile(void* key, TracedTable& table) {
   return !state_.ephemerons.File(ref.start, word, ObjectBits::MaskOf(ref.index), table);
 }
 
-void Marker::Enqueue(void* entry) {
+inline Marker::Pending Marker::Prefetch(void* entry) const {
   const auto bits = reinterpret_cast<std::uintptr_t>(entry);
-  const bool tagged = (bits & kMarkedTag) != 0;
   void* const address = reinterpret_cast<void*>(bits & ~kMarkedTag);
   if (!heap_.Contains(address)) [[unlikely]]
     Fail("a slot holds a pointer to an object of another heap, or of none");
-  const ObjectRef ref = heap_.Resolve(address);
-  Pending& last = queue_[(queue_at_ + queue_size_) % kQueue];
-  queue_size_++;
-  last = {ref.start, &marks_.WordOf(ref.block, ref.index), ObjectBits::MaskOf(ref.index), ref.info,
-          tagged};
-  __builtin_prefetch(last.word, 1);
+  const ObjectRef ref = ObjectRef::Of(pool_, address);
+  std::atomic<std::uint64_t>& word = marks_.WordOf(ref.block, ref.index);
+  __builtin_prefetch(&word, 1);
   __builtin_prefetch(ref.start);
+  return {reinterpret_cast<std::uintptr_t>(ref.start) | (bits & kMarkedTag), &word,
+          static_cast<std::uint32_t>(ref.block), static_cast<std::uint32_t>(ref.index)};
 }
 
-void Marker::Process(const Pending& object) {
-  if (!object.tagged && !ObjectBits::TrySet(*object.word, object.mask)) return;
+inline void Marker::Process(const Pending& object) {
+  const bool tagged = (object.entry & kMarkedTag) != 0;
+  if (!tagged && !ObjectBits::SetIfClear(*object.word, ObjectBits::MaskOf(object.bit))) return;
   ELEGY_CHAOS_POINT("marked, not traced");
   marked_++;
-  TraceObject(object.start, *object.info);
-  if (object.info->HasWeakKeys()) [[unlikely]] {
-    ELEGY_CHAOS_POINT("about to release entries");
-    for (TracedTable* table : state_.ephemerons.Release(object.start)) {
-      table->MarkValueOf(object.start, *this);
-    }
+  void* const start = reinterpret_cast<void*>(object.entry & ~kMarkedTag);
+  // Read after the mark was set: see src/mark/ephemerons.h.
+  const BlockWord block = pool_.Info(object.block).Word();
+  const Shape& shape = block.GetShape();
+  if (block.Kind() != BlockKind::kSmall || shape.is_container) [[unlikely]] {
+    TraceApart(start, block);
+  } else if (shape.trace != nullptr) {
+    shape.trace(start, *this);
   }
+  if (block.HasWeakKeys()) [[unlikely]]
+    ReleaseEntries(start);
 }
 
-void Marker::TraceObject(void* start, const BlockInfo& info) {
-  const TypeInfo& type = *info.Type();
+void Marker::ReleaseEntries(void* key) {
+  ELEGY_CHAOS_POINT("about to release entries");
+  for (TracedTable* table : state_.ephemerons.Release(key)) table->MarkValueOf(key, *this);
+}
+
+// Large objects, and those with tables.
+void Marker::TraceApart(void* start, BlockWord block) {
+  const TypeInfo& type = *block.GetShape().type;
   if (type.trace == nullptr) return;
-  if (type.is_container && role_ == Role::kAssistant) [[unlikely]] {
+  if (type.is_container && role_ == Role::kAssistant) {
     // Its table may be long: a marker thread's work. The entry filed under it stays with the tag.
     deferred_.push_back(Tagged(start));
-    return;
+  } else if (block.Kind() != BlockKind::kSmall && type.trace_elements != nullptr) {
+    TracePart({start, 0});
+  } else {
+    type.trace(start, *this);
   }
-  if (info.Stride() == 0 && type.trace_elements != nullptr) return TracePart({start, 0});
-  type.trace(start, *this);
 }
 
 void Marker::TracePart(ArrayPart part) {
-  const TypeInfo& type = *heap_.Resolve(part.array).info->Type();
+  const TypeInfo& type = *heap_.InfoOf(part.array).Type();
   const std::size_t end = part.begin + kArrayPart;
   // The rest is published before this part is traced, so that another marker may take it.
   const std::size_t length = type.trace_elements(part.array, 0, 0, *this);
@@ -152,19 +163,29 @@ void Marker::TracePart(ArrayPart part) {
 }
 
 void Marker::DrainStack(std::size_t& budget) {
+  // In registers, as far as they go.
+  std::size_t at = queue_at_;
+  std::size_t size = queue_size_;
+  std::size_t left = budget;
   while (true) {
-    while (queue_size_ < kQueue && !StackEmpty()) Enqueue(*--cursor_);
-    if (queue_size_ == 0) return;
-    const Pending next = queue_[queue_at_];
-    queue_at_ = (queue_at_ + 1) % kQueue;
-    queue_size_--;
+    while (size < kQueue && !StackEmpty()) {
+      queue_[(at + size) % kQueue] = Prefetch(*--cursor_);
+      size++;
+    }
+    if (size == 0) break;
+    const Pending& next = queue_[at];
+    at = (at + 1) % kQueue;
+    size--;
     Process(next);
-    if (--budget == 0) return;
+    if (--left == 0) break;
     if (--until_share_ == 0) {
       until_share_ = kShareEvery;
       ShareLowerHalf();
     }
   }
+  queue_at_ = at;
+  queue_size_ = size;
+  budget = left;
 }
 
 void Marker::Adopt(Worklist::Work work) {

@@ -62,11 +62,10 @@ class Marker final : private Visitor, private TableMarker {
   static constexpr std::size_t kShareEvery = 256;  // objects between looks for idle markers
 
   struct Pending {
-    void* start = nullptr;
+    std::uintptr_t entry = 0;  // the object's start, perhaps tagged
     std::atomic<std::uint64_t>* word;
-    std::uint64_t mask;
-    const BlockInfo* info;
-    bool tagged;
+    std::uint32_t block;
+    std::uint32_t bit;
   };
 
   void OnSlot(const void* slot, void* target) override;
@@ -86,12 +85,14 @@ class Marker final : private Visitor, private TableMarker {
   Worklist::Work NextWork(int markers);
   void Adopt(Worklist::Work work);
   void DrainStack(std::size_t& budget);
-  void Enqueue(void* entry);
+  Pending Prefetch(void* entry) const;
   void Process(const Pending& object);
-  void TraceObject(void* start, const BlockInfo& info);
+  void TraceApart(void* start, BlockWord block);
+  void ReleaseEntries(void* key);
   void TracePart(ArrayPart part);
 
   HeapState& heap_;
+  const BlockPool& pool_;
   MarkingState& state_;
   const Role role_;
   const ObjectBits marks_;

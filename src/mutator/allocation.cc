@@ -8,6 +8,7 @@
 #include "elegy/internal/allocate.h"
 #include "src/base/chaos.h"
 #include "src/base/check.h"
+#include "src/heap/shape.h"
 #include "src/heap/size_class.h"
 #include "src/mark/assist.h"
 #include "src/mutator/claim.h"
@@ -119,8 +120,7 @@ void ReuseHeldBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32
       state.accounting.BeyondGoal() ? 1 : Space::kMostTaken,
       [&](std::size_t block) {
         // Described first, as in FreshBlock.
-        state.pool.Info(block).Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0,
-                                        mutator.epoch);
+        state.pool.Info(block).Describe(BlockKind::kSmall, space.Number(), 0, mutator.epoch);
       },
       blocks);
   state.accounting.Unhold(blocks.size() * kBlockBytes);
@@ -138,8 +138,7 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
       return block;
     }
     // Described first: a sweep that finds the block in the list must know that it is new.
-    BlockInfo& info = state.pool.Info(block);
-    info.Describe(BlockKind::kSmall, &space.Type(), space.Stride(), 0, mutator.epoch);
+    state.pool.Info(block).Describe(BlockKind::kSmall, space.Number(), 0, mutator.epoch);
     space.AddFreshBlock(block);
     return block;
   } catch (...) {
@@ -200,8 +199,7 @@ void EnsureTables(MutatorImpl& mutator, std::uint32_t number) {
   mutator.run_count = static_cast<std::uint32_t>(size);
 }
 
-void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t number,
-                    std::uint32_t stride) {
+void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t stride) {
   EnsureTables(mutator, number);
   while (true) {
     AnswerIfAsked(mutator);
@@ -214,7 +212,7 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
     }
     if (mutator.uncounted_bytes >= kCountPortion) CountAllocations(mutator);
     OwnedBlock& owned = mutator.owned[number];
-    if (owned.space == nullptr) owned.space = &mutator.state.spaces.Get(number, type, stride);
+    if (owned.space == nullptr) owned.space = &mutator.state.spaces.Get(number);
     AcquireBlock(mutator, owned);
   }
 }
@@ -230,10 +228,10 @@ void DescribeSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, 
   const BlockPool& pool = mutator.state.pool;
   for (std::size_t i = count; i > 1; i--) {
     pool.Info(head + i - 1)
-        .Describe(BlockKind::kLargeRest, &type, 0, static_cast<std::uint32_t>(i - 1),
+        .Describe(BlockKind::kLargeRest, type.Space(), static_cast<std::uint32_t>(i - 1),
                   mutator.epoch);
   }
-  pool.Info(head).Describe(BlockKind::kLargeHead, &type, 0, 0, mutator.epoch);
+  pool.Info(head).Describe(BlockKind::kLargeHead, type.Space(), 0, mutator.epoch);
 }
 
 // Lists a span. Throws std::bad_alloc, and has then given it back.
@@ -339,15 +337,16 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                      std::size_t alignment) {
   ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
   auto& mutator = static_cast<MutatorImpl&>(core);
-  const std::uint32_t number = AssignSpaces(type, /*is_array=*/false);
+  const auto stride = static_cast<std::uint32_t>(std::min(bytes, kMaxSmallBytes));
+  const std::uint32_t number = AssignSpace(type, stride);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
-  return AllocateSmall(mutator, type, number, static_cast<std::uint32_t>(bytes));
+  return AllocateSmall(mutator, number, stride);
 }
 
 void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed) {
   auto& mutator = static_cast<MutatorImpl&>(core);
-  const std::uint32_t first = AssignSpaces(type, /*is_array=*/true);
+  const std::uint32_t first = AssignArraySpaces(type);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, zeroed);
   const std::size_t size_class = ArrayClassOf(bytes, alignment);
   const auto number = first + static_cast<std::uint32_t>(size_class);
@@ -358,7 +357,7 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
     cell = run.cursor;
     run.cursor += stride;
   } else {
-    cell = AllocateSmall(mutator, type, number, stride);
+    cell = AllocateSmall(mutator, number, stride);
   }
   if (zeroed) __builtin_memset(cell, 0, bytes);
   return cell;

@@ -38,7 +38,7 @@ void CheckForeignSlot(const void* slot) {
 
 void MutatorImpl::Push(void* entry) {
   dirty = true;
-  if (buffer == nullptr) NeedsMemory([this] { buffer = std::make_unique<Segment>(); });
+  if (buffer == nullptr) NeedsMemory([this] { buffer = std::make_unique_for_overwrite<Segment>(); });
   buffer->Push(entry);
   if (buffer->Full()) PublishBuffer();
 }

@@ -24,8 +24,7 @@ void Resurrect(MutatorImpl& mutator, const ObjectRef& target) {
       reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(target.start) | kMarkedTag));
 }
 
-void CheckOwnHeap(const MutatorCore& mutator, const void* object) {
-  if (object == nullptr || mutator.heap->Contains(object)) return;
+void FailForeign(const void* object) {
   Fail(FindHeap(object) != nullptr
            ? "a pointer of another heap than this thread's mutator is attached to"
            : "a pointer to an object that is in no heap: it was not made by elegy::Make");

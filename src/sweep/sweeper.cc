@@ -50,7 +50,7 @@ void ForEachBit(std::uint64_t bits, std::size_t first, F&& each) {
 // Sweeps one small block and returns how many of its objects live.
 std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
                        std::uint32_t epoch) {
-  BlockInfo& info = heap.pool.Info(block);
+  BlockInfo info = heap.pool.Info(block);
   const ObjectBits marks = heap.MarkBits();
   const ObjectBits allocated = heap.pool.Bits(1 - heap.MarkWhich());
   const std::size_t words = (info.Capacity() + 63) / 64;

@@ -51,7 +51,7 @@ void RecencyList::Unlink(Link& link) {
 std::size_t BytesOfObject(const void* object) {
   const HeapState& state = CurrentImpl().state;
   const ObjectRef ref = state.Resolve(object);
-  const std::size_t stride = ref.info->Stride();
+  const std::size_t stride = state.pool.Info(ref.block).Stride();
   return stride != 0 ? stride : state.pool.SpanOf(ref.block) * kBlockBytes;
 }
 

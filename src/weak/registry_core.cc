@@ -51,19 +51,20 @@ void RegistryCore::Announce(void* self) {
   if (shut_down) DropAll();
 }
 
-void* RegistryCore::HeldOf(Record& record) const {
-  return reinterpret_cast<std::byte*>(&record) + held_offset_;
-}
-
 bool RegistryCore::Names(RecordName name) const {
   return name.record != nullptr && name.record->generation == name.generation;
 }
 
-Record& RegistryCore::Prepare(void* token, std::size_t external_bytes) {
+inline Record& RegistryCore::Prepare(void* token, std::size_t external_bytes) {
   Record& record = store_->Next();
-  if (token != nullptr || external_bytes != 0) {
-    record.extra = store_->NewExtra(token, external_bytes);
-  }
+  if (token != nullptr || external_bytes != 0) PrepareExtra(record, token, external_bytes);
+  store_->Take(record);
+  record.state = Record::State::kFilling;
+  return record;
+}
+
+void RegistryCore::PrepareExtra(Record& record, void* token, std::size_t external_bytes) {
+  record.extra = store_->NewExtra(token, external_bytes);
   try {
     if (token != nullptr) by_token_[token].push_back(&record);
   } catch (...) {
@@ -71,9 +72,6 @@ Record& RegistryCore::Prepare(void* token, std::size_t external_bytes) {
     store_->FreeExtra(record);
     throw;
   }
-  store_->Take(record);
-  record.state = Record::State::kFilling;
-  return record;
 }
 
 // The collector does not look into a record that is filling: what the value refers to is kept
@@ -92,9 +90,10 @@ void RegistryCore::Fill(Record& record, void* held) {
   mutator.callback_roots.resize(outer_roots);
 }
 
-RecordName RegistryCore::Publish(Record& record, void* target, const RegisterOptions& options) {
+inline RecordName RegistryCore::Publish(Record& record, void* target,
+                                        const RegisterOptions& options) {
   // Under the lock: what is not seen as dead here, QueueDead will see.
-  if (IsDeadThoughHeld(heap_, store_->TokenOf(record))) ForgetToken(record);
+  if (record.extra != 0 && IsDeadThoughHeld(heap_, store_->TokenOf(record))) ForgetToken(record);
   record.target = target;
   record.file = options.location.file;
   record.line = options.location.line;

@@ -40,21 +40,15 @@ class AppendingVisitor final : public Visitor {
   std::vector<void*>& targets_;
 };
 
+}  // namespace
+
 void ShadeTargets(const ValueOps& ops, const void* value, bool only_unscanned) {
-  if (ops.trace == nullptr || !BarrierMayBeOn()) return;
   MutatorImpl* const mutator = CurrentImplOrNull();
   // Without a mutator: a table that dies with its owner in the sweep, when nothing is marking.
   if (mutator == nullptr || (only_unscanned && mutator->scanned)) return;
   if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) return;
   ShadingVisitor visitor(*mutator);
   ops.trace(value, visitor);
-}
-
-}  // namespace
-
-void* StartOfOwn(const MutatorImpl& mutator, const void* address) {
-  CheckOwnHeap(mutator, address);
-  return mutator.state.Resolve(address).start;
 }
 
 bool InSameObject(const void* a, const void* b) {
@@ -67,7 +61,7 @@ void CheckMadeAlone(const void* object, const char* what) {
   const MutatorImpl& mutator = CurrentImpl();
   const ConstructionNode* const node = mutator.constructing;
   if (node != nullptr && node->object == object &&
-      mutator.state.Resolve(object).info->Type()->is_container) {
+      mutator.state.InfoOf(object).Type()->is_container) {
     return;
   }
   Fail("an elegy::" + std::string(what) +
@@ -94,14 +88,6 @@ void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* val
     roots.resize(before);
     throw;
   }
-}
-
-void ShadeDropped(const ValueOps& ops, const void* value) {
-  ShadeTargets(ops, value, /*only_unscanned=*/false);
-}
-
-void ShadeAdded(const ValueOps& ops, const void* value) {
-  ShadeTargets(ops, value, /*only_unscanned=*/true);
 }
 
 }  // namespace elegy::internal

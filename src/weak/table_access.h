@@ -4,12 +4,16 @@
 #define ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 
 #include "elegy/internal/value_ops.h"
+#include "elegy/internal/weak_cell.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
 
 // The start of the object that an address names. Fatal, with a message, for another heap's.
-void* StartOfOwn(const MutatorImpl& mutator, const void* address);
+inline void* StartOfOwn(const MutatorImpl& mutator, const void* address) {
+  CheckOwnHeap(mutator, address);
+  return mutator.state.Resolve(address).start;
+}
 
 // The target as a weak cell's read would return it: kept alive by the caller's stack, or null.
 // The caller holds the lock under which the collector would remove the entry.
@@ -17,10 +21,17 @@ void* ReadWeakTarget(MutatorImpl& mutator, void* target);
 // The same without keeping it alive: whether it is dead.
 bool IsDeadTarget(const MutatorImpl& mutator, const void* target);
 
-// What an overwritten or dropped value refers to is shaded while the heap is marking...
-void ShadeDropped(const ValueOps& ops, const void* value);
-// ... and what an inserted one does, until this mutator's stack has been scanned.
-void ShadeAdded(const ValueOps& ops, const void* value);
+// While the heap is marking, shades what a value refers to; `only_unscanned`: until this mutator's
+// stack has been scanned.
+void ShadeTargets(const ValueOps& ops, const void* value, bool only_unscanned);
+// Of a value that is overwritten or dropped...
+inline void ShadeDropped(const ValueOps& ops, const void* value) {
+  if (ops.trace != nullptr && BarrierMayBeOn()) ShadeTargets(ops, value, /*only_unscanned=*/false);
+}
+// ... and of one that is inserted.
+inline void ShadeAdded(const ValueOps& ops, const void* value) {
+  if (ops.trace != nullptr && BarrierMayBeOn()) ShadeTargets(ops, value, /*only_unscanned=*/true);
+}
 
 // Adds what a value refers to to the mutator's callback roots. Throws std::bad_alloc and has then
 // changed nothing.

@@ -42,6 +42,20 @@ TEST(ObjectBitsTest, OneOfThreeSetsABit) {
   });
 }
 
+TEST(ObjectBitsTest, WhoFindsABitClearIsAmongThoseThatSetIt) {
+  ExpectHolds("object bits, markers", {.preemptions = 3}, [] {
+    Bits marks;
+    int setters = 0;
+    const auto set = [&] {
+      if (ObjectBits::SetIfClear(marks.WordOf(5), ObjectBits::MaskOf(5))) setters++;
+      Require(marks.Test(5), "clear after it was set");
+    };
+    Together({set, set, [&] { ObjectBits::SetIfClear(marks.WordOf(6), ObjectBits::MaskOf(6)); }});
+    Require(setters >= 1, "nobody has set the bit");
+    Require(marks.Test(5) && marks.Test(6), "a neighbour's bit was lost");
+  });
+}
+
 // Who claims and gives back runs shares words with who marks.
 TEST(ObjectBitsTest, NeighboursLoseNothing) {
   ExpectHolds("object bits, neighbours", {.preemptions = 3}, [] {
@@ -51,7 +65,7 @@ TEST(ObjectBitsTest, NeighboursLoseNothing) {
                 marks.bits().SetRange(0, 60, 70);
                 marks.bits().ClearRange(0, 65, 70);
               },
-              [&] { ObjectBits::TrySet(marks.WordOf(66), ObjectBits::MaskOf(80)); },
+              [&] { ObjectBits::SetIfClear(marks.WordOf(66), ObjectBits::MaskOf(80)); },
               [&] {
                 marks.bits().Intersect(0, 0, ~std::uint64_t{0xFF});
                 ObjectBits::TrySet(marks.WordOf(20), ObjectBits::MaskOf(20));
@@ -86,7 +100,7 @@ TEST(ObjectBitsTest, AnEntryIsFiledOrItsKeyIsKnownToBeMarked) {
                 }
               },
               [&] {
-                if (!ObjectBits::TrySet(marks.WordOf(3), ObjectBits::MaskOf(3))) return;
+                if (!ObjectBits::SetIfClear(marks.WordOf(3), ObjectBits::MaskOf(3))) return;
                 value_marked += static_cast<int>(ephemerons.Release(&key).size());
               }});
     Require(value_marked == 1, "the entry of a marked key was not marked exactly once");

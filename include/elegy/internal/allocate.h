@@ -143,6 +143,10 @@ class SlotCheck {
   Record* record_ = nullptr;
 };
 
+// What T{} is, where that is a constant.
+template <class T>
+inline constexpr T kDefault{};
+
 // Leaving fields of an aggregate to their default is the caller's right.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
@@ -153,6 +157,10 @@ template <class T, class... A>
   if constexpr (std::is_aggregate_v<T> && sizeof...(A) > 0 && InitialisesPlainly<T, A...>()) {
     static_assert(requires { T{std::declval<A>()...}; });
     return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
+  } else if constexpr (std::is_aggregate_v<T> && InitialisesPlainly<T, A...>() && !HasOwnTrace<T>) {
+    // Copied as it lies in memory: no slot of it is recorded.
+    return static_cast<T*>(
+        __builtin_memcpy(cell, static_cast<const void*>(&kDefault<T>), sizeof(T)));
   } else if constexpr (std::is_aggregate_v<T>) {
     return ::new (cell) T{std::forward<A>(args)...};
   } else {

@@ -162,13 +162,16 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // A thread's run of callbacks one after the other (registry_delivery.cc).
   class Drain;
 
-  void* HeldOf(Record& record) const;
+  void* HeldOf(Record& record) const {
+    return reinterpret_cast<std::byte*>(&record) + held_offset_;
+  }
   bool Names(RecordName name) const;
   // None after the end. Throws std::bad_alloc.
   std::optional<RecordName> TryAdd(void* target, void* token, void* held,
                                    const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
   // A record that is filling, with all that might fail but the held value's move.
   Record& Prepare(void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
+  void PrepareExtra(Record& record, void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
   void Fill(Record& record, void* held) ELEGY_EXCLUDES(mutex_);
   RecordName Publish(Record& record, void* target, const RegisterOptions& options)
       ELEGY_REQUIRES(mutex_);

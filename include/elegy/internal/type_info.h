@@ -37,13 +37,12 @@ struct TypeDescription {
 struct TypeInfo : TypeDescription {
   constexpr explicit TypeInfo(const TypeDescription& description) : TypeDescription(description) {}
 
-  // Which space objects of this type live in: the same number in every heap; 0 until the first
-  // object is made. An array type has one space for each size class, numbered from here.
+  // Which space objects of this type live in (src/heap/shape.h); 0 until the first is made.
   mutable std::atomic<std::uint32_t> space{0};
   // How many of the next objects are checked for slots that their trace function forgets.
   mutable std::atomic<int> checks_left{4};
 
-  // Relaxed: the number itself carries nothing; AssignSpaces publishes what belongs to it.
+  // Relaxed: who finds room under that number in its own tables has been told of it before.
   std::uint32_t Space() const { return space.load(std::memory_order_relaxed); }
 };
 

@@ -72,8 +72,12 @@ class WeakCell {
   std::atomic<void*> target_{nullptr};
 };
 
-// Fatal, with a message, unless `object` is null or lies in the current mutator's heap.
-void CheckOwnHeap(const MutatorCore& mutator, const void* object);
+// Fatal, with a message: a pointer that is not of this thread's heap.
+[[noreturn]] void FailForeign(const void* object);
+// Fatal so, unless `object` is null or lies in the current mutator's heap.
+inline void CheckOwnHeap(const MutatorCore& mutator, const void* object) {
+  if (object != nullptr && !mutator.heap->Contains(object)) FailForeign(object);
+}
 
 // Gives a weak cell a target, which the caller holds, or null; a target that is not of the current
 // mutator's heap is fatal, with a message. Clearing visits the cells and tables that the marker has
