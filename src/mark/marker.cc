@@ -23,9 +23,7 @@ Marker::Marker(HeapState& heap, MarkingState& state, Role role)
       state_(state),
       role_(role),
       marks_(heap.MarkBits()),
-      note_all_cells_(heap.Condemned() != nullptr) {
-  NewStack();
-}
+      note_all_cells_(heap.Condemned() != nullptr) {}
 
 Marker::~Marker() {
   while (queue_size_ > 0) {
@@ -39,27 +37,28 @@ Marker::~Marker() {
   state_.AddFound(cells_, tables_);
 }
 
-void Marker::NewStack() {
-  stack_ = std::make_unique_for_overwrite<Segment>();
-  cursor_ = stack_->entries;
-  limit_ = stack_->entries + Segment::kCapacity;
+void Marker::SetStack(std::unique_ptr<Segment> stack) {
+  stack_ = std::move(stack);
+  bottom_ = stack_->entries;
+  cursor_ = bottom_ + stack_->size;
+  limit_ = bottom_ + Segment::kCapacity;
 }
 
 void Marker::PublishStack() {
-  stack_->size = static_cast<std::size_t>(cursor_ - stack_->entries);
+  if (stack_ == nullptr) return;
+  stack_->size = static_cast<std::size_t>(cursor_ - bottom_);
   heap_.worklist.Publish(std::move(stack_));
-  NewStack();
+  bottom_ = cursor_ = limit_ = nullptr;
 }
 
 // The lower half are the entries pushed first: the larger parts of the graph.
 void Marker::ShareLowerHalf() {
-  const auto size = static_cast<std::size_t>(cursor_ - stack_->entries);
+  const auto size = static_cast<std::size_t>(cursor_ - bottom_);
   if (size < 2 || !heap_.worklist.HasIdleMarkers()) return;
   auto lower = std::make_unique_for_overwrite<Segment>();
   lower->size = size / 2;
-  std::memcpy(lower->entries, stack_->entries, lower->size * sizeof(void*));
-  std::memmove(stack_->entries, stack_->entries + lower->size,
-               (size - lower->size) * sizeof(void*));
+  std::memcpy(lower->entries, bottom_, lower->size * sizeof(void*));
+  std::memmove(bottom_, bottom_ + lower->size, (size - lower->size) * sizeof(void*));
   cursor_ -= lower->size;
   heap_.worklist.Publish(std::move(lower));
 }
@@ -67,7 +66,10 @@ void Marker::ShareLowerHalf() {
 void Marker::Push(void* object) { PushEntry(Untagged(object)); }
 
 void Marker::PushEntry(void* entry) {
-  if (cursor_ == limit_) PublishStack();
+  if (cursor_ == limit_) [[unlikely]] {
+    PublishStack();
+    SetStack(std::make_unique_for_overwrite<Segment>());
+  }
   *cursor_++ = entry;
 }
 
@@ -113,7 +115,7 @@ inline Marker::Pending Marker::Prefetch(void* entry) const {
   __builtin_prefetch(&word, 1);
   __builtin_prefetch(ref.start);
   return {reinterpret_cast<std::uintptr_t>(ref.start) | (bits & kMarkedTag), &word,
-          static_cast<std::uint32_t>(ref.block), static_cast<std::uint32_t>(ref.index)};
+          static_cast<std::uint32_t>(ref.block), static_cast<std::uint32_t>(ref.index % 64)};
 }
 
 inline void Marker::Process(const Pending& object) {
@@ -166,33 +168,32 @@ void Marker::DrainStack(std::size_t& budget) {
   // In registers, as far as they go.
   std::size_t at = queue_at_;
   std::size_t size = queue_size_;
-  std::size_t left = budget;
-  while (true) {
-    while (size < kQueue && !StackEmpty()) {
-      queue_[(at + size) % kQueue] = Prefetch(*--cursor_);
-      size++;
-    }
-    if (size == 0) break;
-    const Pending& next = queue_[at];
-    at = (at + 1) % kQueue;
-    size--;
-    Process(next);
-    if (--left == 0) break;
-    if (--until_share_ == 0) {
-      until_share_ = kShareEvery;
-      ShareLowerHalf();
-    }
+  bool done = false;
+  while (budget > 0 && !done) {
+    std::size_t left = std::min(budget, kShareEvery);
+    budget -= left;
+    do {
+      while (size < kQueue && !StackEmpty()) {
+        queue_[(at + size) % kQueue] = Prefetch(*--cursor_);
+        size++;
+      }
+      done = size == 0;
+      if (done) break;
+      const Pending& next = queue_[at];
+      at = (at + 1) % kQueue;
+      size--;
+      Process(next);
+    } while (--left > 0);
+    budget += left;
+    if (!done) ShareLowerHalf();
   }
   queue_at_ = at;
   queue_size_ = size;
-  budget = left;
 }
 
 void Marker::Adopt(Worklist::Work work) {
   if (work.part.array != nullptr) return TracePart(work.part);
-  stack_ = std::move(work.segment);
-  cursor_ = stack_->entries + stack_->size;
-  limit_ = stack_->entries + Segment::kCapacity;
+  SetStack(std::move(work.segment));
 }
 
 Worklist::Work Marker::NextWork(int markers) {

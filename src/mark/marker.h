@@ -74,10 +74,10 @@ class Marker final : private Visitor, private TableMarker {
   Visitor& visitor() override { return *this; }
   bool IsMarkedOrFile(void* key, TracedTable& table) override;
 
-  // The stack: one segment of which [entries, cursor_) is in use.
+  // The stack: one segment, or none yet, of which [bottom_, cursor_) is in use.
   void PushEntry(void* entry);
-  bool StackEmpty() const { return cursor_ == stack_->entries; }
-  void NewStack();
+  bool StackEmpty() const { return cursor_ == bottom_; }
+  void SetStack(std::unique_ptr<Segment> stack);
   void PublishStack();
   void ShareLowerHalf();
 
@@ -99,11 +99,11 @@ class Marker final : private Visitor, private TableMarker {
   const bool note_all_cells_;  // some living targets are condemned
 
   std::unique_ptr<Segment> stack_;
+  void** bottom_ = nullptr;
   std::array<Pending, kQueue> queue_;
   std::size_t queue_at_ = 0;
   std::size_t queue_size_ = 0;
   std::size_t marked_ = 0;
-  std::size_t until_share_ = kShareEvery;
   std::vector<void*> deferred_;  // entries that an assistant leaves to the marker threads
   std::vector<WeakCell*> cells_;
   std::vector<TracedTable*> tables_;
