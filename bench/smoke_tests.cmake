@@ -95,9 +95,21 @@ if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
     --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
-    --workloads start,${churns},deref-1,deref-2,deref-3
-    --peers shared_ptr --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
-  set_tests_properties(bench.harness PROPERTIES FIXTURES_SETUP bench.page)
+    --workloads start,${churns},deref-1,deref-2,deref-3 --peers shared_ptr
+    --json "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json")
+  elegy_bench_smoke_test(report
+    "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
+    --build-dir "${PROJECT_BINARY_DIR}" --report-only
+    --json "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json"
+    --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
+  # Results of an earlier build would be kept.
+  elegy_bench_smoke_test(no_results
+    "${CMAKE_COMMAND}" -E rm -f "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json")
+  set_tests_properties(bench.no_results PROPERTIES FIXTURES_SETUP bench.no_results)
+  set_tests_properties(bench.harness PROPERTIES
+    FIXTURES_REQUIRED bench.no_results FIXTURES_SETUP bench.results)
+  set_tests_properties(bench.report PROPERTIES
+    FIXTURES_REQUIRED bench.results FIXTURES_SETUP bench.page)
   # Without memory_over_time: a quick run may be over before its memory has been looked at.
   set(pictures times memory delays heap_scaling churn_threads growth)
   list(TRANSFORM pictures PREPEND "${CMAKE_CURRENT_BINARY_DIR}/smoke_test/")

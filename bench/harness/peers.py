@@ -60,6 +60,13 @@ def is_workload(name: str) -> bool:
                                      family(name) in ["churn", "churn-mt", "binary-trees-mt"] + GROWING)
 
 
+def order(workload: str) -> tuple[int, str, int]:
+    """Sorts workloads: as above, then by size."""
+    names = ALL_WORKLOADS + SCALING_WORKLOADS + GROWTH_WORKLOADS
+    place = names.index(workload) if workload in names else len(names)
+    return place, family(workload), size(workload)
+
+
 def churn_mib(workload: str) -> int:
     """What is live under the workload, 0 if it is not churn."""
     if family(workload) == "churn":

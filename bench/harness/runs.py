@@ -4,7 +4,7 @@ from statistics import median
 
 from peers import family
 
-# One run of one program: the lines it printed, one for each round in the process.
+# One run of one program: the lines it printed for the first and the last round in the process.
 Run = list[dict]
 # results[workload][peer] has one entry for each turn; an entry is empty if the run failed.
 Results = dict[str, dict[str, list[Run]]]
