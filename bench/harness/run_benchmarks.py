@@ -46,8 +46,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
                              "; churn-L takes any number of MiB, churn-mt-N and binary-trees-mt-N "
-                             "of mutators, finalize-N, deref-N and ephemeron-N of objects; scaling "
-                             "is a series of the first three, growth of the others "
+                             "of mutators, fragment-N of per cent that outlive their size, "
+                             "finalize-N, deref-N and ephemeron-N of objects; scaling is a series "
+                             "of the first four, growth of the others "
                              "(default %(default)s)")
     parser.add_argument("--runs", type=Turns, default=Turns("5"), metavar="N[,PEER=N...]",
                         help="turns for each workload, fewer for a peer that takes long, such as "
