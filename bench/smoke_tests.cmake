@@ -14,6 +14,7 @@ function(elegy_bench_smoke_tests name)
   set(size_binary-trees-mt --depth=10)
   set(size_gcbench --depth=12)
   set(size_churn 4 --operations=50000 --max_heap_mib=0)
+  set(size_fragment 1 --survivors=20 --passes=2)
   set(size_finalize --objects=10000)
   set(size_finalize-beside 4 --objects=10000 --passes=2 --milliseconds=20)
   set(size_deref --objects=10000 --passes=2)
@@ -29,7 +30,7 @@ function(elegy_bench_smoke_tests name)
 endfunction()
 
 set(single_threaded_workloads start alloc32 binary-trees gcbench churn)
-set(common_workloads ${single_threaded_workloads} binary-trees-mt churn-mt)
+set(common_workloads ${single_threaded_workloads} binary-trees-mt churn-mt fragment)
 
 elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
 foreach(operation IN ITEMS allocate-32 store-barrier-off poll deref weak-map-get)
@@ -55,7 +56,7 @@ foreach(program IN ITEMS elegy_workloads bench_peer_shared_ptr bench_peer_bdw)
 endforeach()
 if(TARGET bench_peer_cppgc)
   elegy_bench_smoke_tests(cppgc
-    WORKLOADS ${single_threaded_workloads} finalize deref ephemeron mark
+    WORKLOADS ${single_threaded_workloads} fragment finalize deref ephemeron mark
     COMMAND bench_peer_cppgc)
 endif()
 if(TARGET bench_peer_jvm)
@@ -91,15 +92,28 @@ if(Python3_FOUND)
     --build-dir "${PROJECT_BINARY_DIR}" --lengths 10,1000 --passes 1 --cpu)
 endif()
 if(Python3_FOUND AND TARGET bench_peer_shared_ptr)
-  set(churns churn-8,churn-16,churn-64,churn-mt-1,churn-mt-2,churn-mt-3)
+  set(series churn-8,churn-16,churn-64,churn-mt-1,churn-mt-2,churn-mt-3)
+  string(APPEND series ,fragment-1,fragment-2,fragment-3,deref-1,deref-2,deref-3)
   elegy_bench_smoke_test(harness
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
     --build-dir "${PROJECT_BINARY_DIR}" --quick --runs 2
-    --workloads start,${churns},deref-1,deref-2,deref-3
-    --peers shared_ptr --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
-  set_tests_properties(bench.harness PROPERTIES FIXTURES_SETUP bench.page)
+    --workloads start,${series} --peers shared_ptr
+    --json "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json")
+  elegy_bench_smoke_test(report
+    "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/run_benchmarks.py"
+    --build-dir "${PROJECT_BINARY_DIR}" --report-only
+    --json "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json"
+    --markdown "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.md")
+  # Results of an earlier build would be kept.
+  elegy_bench_smoke_test(no_results
+    "${CMAKE_COMMAND}" -E rm -f "${CMAKE_CURRENT_BINARY_DIR}/smoke_test.json")
+  set_tests_properties(bench.no_results PROPERTIES FIXTURES_SETUP bench.no_results)
+  set_tests_properties(bench.harness PROPERTIES
+    FIXTURES_REQUIRED bench.no_results FIXTURES_SETUP bench.results)
+  set_tests_properties(bench.report PROPERTIES
+    FIXTURES_REQUIRED bench.results FIXTURES_SETUP bench.page)
   # Without memory_over_time: a quick run may be over before its memory has been looked at.
-  set(pictures times memory delays heap_scaling churn_threads growth)
+  set(pictures times memory delays heap_scaling churn_threads fragmentation growth cycles)
   list(TRANSFORM pictures PREPEND "${CMAKE_CURRENT_BINARY_DIR}/smoke_test/")
   list(TRANSFORM pictures APPEND ".svg")
   elegy_bench_smoke_test(pictures "${CMAKE_COMMAND}" -E cat ${pictures})

@@ -6,6 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("CMakeLists.txt", "bench/peers", "bench/support", "bench/workloads", "cmake", "include",
+           "src")
+# What a setting calls the digest of the sources.
+ELEGY = "elegy's and the programs' sources"
+
 
 def first_line(command: list[str]) -> str:
     """Of what the command says of itself, or nothing if there is no such command."""
@@ -22,31 +28,36 @@ def package_version(package: str) -> str:
 
 
 def field(file: str, name: str) -> str:
-    found = re.search(rf"^{name}\s*[:=]\s*\"?(.*?)\"?$", Path(file).read_text(), re.MULTILINE)
+    found = re.search(rf"^{name}[ \t]*[:=][ \t]*\"?(.*?)\"?$", Path(file).read_text(), re.MULTILINE)
     return found[1] if found else ""
 
 
-def revision(root: Path) -> str:
-    """The last commit that changed the library or the programs, and whether that is all."""
-    git = ["git", "-C", str(root)]
-    sources = ["--", "src", "include", "bench/peers", "bench/support", "bench/workloads"]
-    commit = first_line([*git, "log", "-1", "--format=%h", *sources])
-    changed = first_line([*git, "diff", "HEAD", "--name-only", *sources])
-    return f"{commit}, changed" if changed else commit
+def sources() -> str:
+    """Names what of this repository influences the figures, the harness left out."""
+    return first_line(["bash", "-c", 'cd "$1" && source tools/lib.sh && digest "${@:2}"', "digest",
+                       str(ROOT), *SOURCES])
 
 
-def describe(build_dir: Path) -> dict[str, str]:
-    compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$",
-                         (build_dir / "CMakeCache.txt").read_text(), re.MULTILINE)[1]
+def describe() -> dict[str, str]:
+    """What tells one machine from another."""
     memory_kib = int(field("/proc/meminfo", "MemTotal").split()[0])
     return {
         "processor": field("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory_kib / 2**20:.0f} GiB",
-        "system": f"{field('/etc/os-release', 'PRETTY_NAME')}, Linux {platform.release()}",
-        "compiler": first_line([compiler, "--version"]),
-        "elegy": revision(Path(__file__).resolve().parents[2]),
     }
+
+
+def setting(build_dir: Path, peers: list[str]) -> dict[str, str]:
+    """The versions of all that runs on the machine."""
+    cache = {name: field(str(build_dir / "CMakeCache.txt"), rf"{name}:\w+") for name in
+             ("CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_CXX_FLAGS_RELEASE")}
+    compiler, *flags = [text for text in cache.values() if text]
+    return {
+        "system": f"{field('/etc/os-release', 'PRETTY_NAME')}, Linux {platform.release()}",
+        "compiler": " ".join([first_line([compiler, "--version"]), *flags]),
+        ELEGY: sources(),
+    } | {peer: version(peer) for peer in peers}
 
 
 def version(peer: str) -> str:

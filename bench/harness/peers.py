@@ -8,22 +8,25 @@ from typing import Callable
 
 # churn-L stands for any number L of MiB, binary-trees-mt-N and churn-mt-N for any number N of
 # mutators; these share out churn-256's nodes. finalize-N, deref-N and ephemeron-N have N objects.
+# In fragment-N, N % of the objects of a size outlive the others.
 CHURN_MT_MIB = 256
+CHURN_NODE_BYTES = 48
 ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
 STATIC = "start-static"
-COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt"]
+COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt", "fragment"]
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = ["alloc32", "binary-trees", "binary-trees-mt", "gcbench"]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
-                 "churn-64", "churn-256", "churn-1024", "finalize", "finalize-beside", "deref",
-                 "ephemeron", "ephemeron-chain", "mark"]
+                 "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",
+                 "deref", "ephemeron", "ephemeron-chain", "mark"]
 # Further sizes, for the pictures of how elegy and its peers scale.
-SCALING_WORKLOADS = ["churn-16", "binary-trees-mt-1", "binary-trees-mt-2", "binary-trees-mt-4",
-                     "binary-trees-mt-8", "binary-trees-mt-16", "churn-mt-1", "churn-mt-2",
-                     "churn-mt-4", "churn-mt-8"]
+SCALING_WORKLOADS = ["churn-16", "churn-4096",
+                     *[f"binary-trees-mt-{mutators}" for mutators in (1, 2, 4, 8, 16)],
+                     *[f"churn-mt-{mutators}" for mutators in (1, 2, 4, 8, 16, 32, 64)],
+                     "fragment-1", "fragment-3", "fragment-30"]
 GROWING = ["finalize", "deref", "ephemeron"]
-GROWTH_WORKLOADS = [f"{name}-{10 ** power}" for name in GROWING for power in range(4, 8)]
+GROWTH_WORKLOADS = [f"{name}-{10 ** power}" for name in GROWING for power in range(3, 8)]
 
 # Sizes that take a moment: for trying the programs, not for measuring.
 QUICK_FLAGS = {
@@ -35,6 +38,7 @@ QUICK_FLAGS = {
     "gcbench": ["--depth=12"],
     "churn": ["--operations=20000", "--max_heap_mib=0"],
     "churn-mt": ["--live_mib=8", "--operations=20000", "--max_heap_mib=0"],
+    "fragment": ["--live_mib=1", "--passes=2"],
     "finalize": ["--objects=10000"],
     "finalize-beside": ["--objects=10000", "--passes=2", "--milliseconds=20"],
     "deref": ["--objects=10000", "--passes=2"],
@@ -57,7 +61,14 @@ def size(workload: str) -> int:
 
 def is_workload(name: str) -> bool:
     return name in ALL_WORKLOADS or (size(name) > 0 and
-                                     family(name) in ["churn", "churn-mt", "binary-trees-mt"] + GROWING)
+                                     family(name) in ["churn", "churn-mt", "binary-trees-mt",
+                                                      "fragment"] + GROWING)
+
+
+def order(workload: str) -> tuple[int, int]:
+    """Sorts workloads: families as they are first named above, each by size."""
+    families = [family(name) for name in ALL_WORKLOADS + SCALING_WORKLOADS]
+    return families.index(family(workload)), size(workload)
 
 
 def churn_mib(workload: str) -> int:
@@ -75,11 +86,13 @@ class Peer:
     # What the runtime takes before the program's own words, and from its environment.
     options: Callable[[str], list[str]] = lambda workload: []
     environment: Callable[[str], dict[str, str]] = lambda workload: {}
+    # The largest live heap that it can have, of those of churn.
+    max_churn_mib: int = 4096
     # Compiles while it runs: measures several rounds of every workload in one process.
     warms_up: bool = False
 
     def has(self, workload: str) -> bool:
-        return family(workload) in self.workloads
+        return family(workload) in self.workloads and churn_mib(workload) <= self.max_churn_mib
 
     def command(self, workload: str, quick: bool) -> list[str]:
         if workload == STATIC:
@@ -90,6 +103,8 @@ class Peer:
             arguments = [family(workload)]
         if family(workload).endswith("-mt") and size(workload) > 0:
             arguments.append(f"--threads={size(workload)}")
+        if family(workload) == "fragment":
+            arguments.append(f"--survivors={size(workload)}")
         if family(workload) in GROWING and size(workload) > 0:
             arguments.append(f"--objects={size(workload)}")
         if family(workload) == "deref" and size(workload) > 0:
@@ -111,6 +126,8 @@ def rounds(workload: str) -> int:
 def jvm(name: str, collector: str, jar: Path) -> Peer:
     def options(workload: str) -> list[str]:
         heap_mib = 3072 if workload == "mark" or size(workload) > 1_000_000 else 1024
+        if family(workload) == "fragment":
+            heap_mib = 384
         if churn_mib(workload) > 0:
             heap_mib = max(32, int(churn_mib(workload) * (3.5 if collector == "UseZGC" else 2.5)))
         return [f"-XX:+{collector}", f"-Xmx{heap_mib}m", f"-Dpeer={name}"]
@@ -151,8 +168,8 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
                                 "ephemeron-chain", "mark"], [str(bench / "elegy_workloads")]),
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
-        Peer("cppgc", ALLOCATION + ["churn", "finalize", "deref", "ephemeron", "mark"],
-             [str(bench / "bench_peer_cppgc")]),
+        Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "ephemeron", "mark"],
+             [str(bench / "bench_peer_cppgc")], max_churn_mib=1024),  # its heaps have 4 GiB in all
         Peer("shared_ptr", COMMON + [STATIC, "finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,
              environment=lambda workload: {"LD_PRELOAD": "libmimalloc.so.2"}),

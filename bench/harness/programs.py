@@ -24,8 +24,8 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen |
 
 
 def run(command: list[str], environment: dict[str, str]) -> Run:
-    """The lines of JSON that the program prints; none if it fails. The last one is given the time
-    of the whole process."""
+    """The first and the last line of JSON that the program prints; none if it fails. The last one
+    is given the time of the whole process."""
     start_time = time.monotonic()
     process = start(command, environment)
     if process is None:
@@ -44,7 +44,7 @@ def run(command: list[str], environment: dict[str, str]) -> Run:
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     if lines:
         lines[-1]["process_ms"] = process_ms
-    return lines
+    return lines[:1] + lines[1:][-1:]
 
 
 def run_often(command: list[str], environment: dict[str, str], times: int) -> Run:

@@ -1,7 +1,6 @@
 """Runs the workloads on elegy and its peers in turn, and reports. tools/bench calls this."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -12,12 +11,28 @@ import page
 import peers
 import programs
 import runs
+import store
 
 STARTS = 25  # of a process in one turn, where its start is what is measured
 
 
 def known_peers() -> list[str]:
     return [name for name in peers.all_peers(Path()) if name != "elegy"]
+
+
+class Turns:
+    """How often each program runs: never more often than elegy, whose runs the others' are held
+    against."""
+
+    def __init__(self, text: str) -> None:
+        most, *fewer = text.split(",")
+        self.most = int(most)
+        self._fewer = {name: int(turns) for name, _, turns in (part.partition("=") for part in fewer)}
+        if unknown := set(self._fewer) - set(known_peers()):
+            raise ValueError(f"no peers: {unknown}")
+
+    def of(self, peer: str) -> int:
+        return min(self._fewer.get(peer, self.most), self.most)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -31,19 +46,27 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="alloc32,binary-trees,churn-64,churn-1024",
                         help="comma-separated, or all: " + ", ".join(peers.ALL_WORKLOADS) +
                              "; churn-L takes any number of MiB, churn-mt-N and binary-trees-mt-N "
-                             "of mutators, finalize-N, deref-N and ephemeron-N of objects; scaling "
-                             "is a series of the first three, growth of the others, none none "
+                             "of mutators, fragment-N of per cent that outlive their size, "
+                             "finalize-N, deref-N and ephemeron-N of objects; scaling is a series "
+                             "of the first four, growth of the others "
                              "(default %(default)s)")
-    parser.add_argument("--runs", type=int, default=5, help="turns for each workload (default 5)")
+    parser.add_argument("--runs", type=Turns, default=Turns("5"), metavar="N[,PEER=N...]",
+                        help="turns for each workload, fewer for a peer that takes long, such as "
+                             "5,node=2 (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE",
-                        help="every run's own results; other workloads' that the file holds are "
-                             "kept, and reported again")
+                        help="every run's own results, written after each workload; other "
+                             "workloads' that the file holds are kept, and reported again")
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="the report, with pictures, also to a file and a folder beside it")
+    parser.add_argument("--report-only", action="store_true",
+                        help="measure nothing: report what the file of --json holds")
     parser.add_argument("--check", action="store_true", help="fail if a bar is not met")
     parser.add_argument("--quick", action="store_true",
                         help="tiny sizes: tries the programs, measures nothing")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.report_only and not arguments.json:
+        parser.error("--report-only needs --json")
+    return arguments
 
 
 def chosen_peers(names: str) -> list[str]:
@@ -58,7 +81,7 @@ def chosen_peers(names: str) -> list[str]:
 
 def chosen_workloads(names: str) -> list[str]:
     groups = {"all": peers.ALL_WORKLOADS, "scaling": peers.SCALING_WORKLOADS,
-              "growth": peers.GROWTH_WORKLOADS, "none": []}
+              "growth": peers.GROWTH_WORKLOADS}
     selected: dict[str, None] = {}
     for name in names.split(","):
         for workload in groups.get(name, [name]):
@@ -80,12 +103,14 @@ def run_in_turn(workload: str, chosen: list[peers.Peer],
     """Every program once, then every program again, with the machine's own noise each time."""
     results: dict[str, list[runs.Run]] = {peer.name: [] for peer in chosen}
     results["noise"] = []
-    for turn in range(arguments.runs):
-        print(f"{workload}: turn {turn + 1} of {arguments.runs}", file=sys.stderr)
+    for turn in range(arguments.runs.most):
+        print(f"{workload}: turn {turn + 1} of {arguments.runs.most}", file=sys.stderr)
         # Beside churn, which times every operation, for about as long as it runs.
         milliseconds = 5000 if peers.family(workload) == "churn" else 500
         results["noise"].append(run_noise(arguments, milliseconds))
         for peer in chosen:
+            if turn >= arguments.runs.of(peer.name):
+                continue
             command = peer.command(workload, arguments.quick)
             starts = STARTS if peers.family(workload) in ("start", peers.STATIC) else 1
             results[peer.name].append(
@@ -101,43 +126,57 @@ def memory_curves(workload: str, chosen: list[peers.Peer],
                                              peer.environment(workload)) for peer in chosen}
 
 
-def stored(file: Path | None, machine: dict[str, str]) -> dict:
-    """What the file holds of this machine and this elegy; an empty start otherwise."""
-    if file and file.exists():
-        document = json.loads(file.read_text())
-        if document["machine"] == machine:
-            return {"memory": {}} | document
-    return {"machine": machine, "versions": {}, "noise": [], "results": {}, "memory": {}}
+def start_record(arguments: argparse.Namespace) -> store.Record:
+    """What the file holds, if there is one: machines are never mixed."""
+    this = machine.describe() | ({"sizes": "tiny"} if arguments.quick else {})
+    if not arguments.json or not arguments.json.exists():
+        return store.Record(machine=this, setting={}, noise=[], workloads={})
+    record = store.load(arguments.json)
+    if record.machine != this:
+        sys.exit(f"{arguments.json} is of another machine ({', '.join(record.machine.values())}) "
+                 f"than this one ({', '.join(this.values())}): name another file")
+    return record
+
+
+def measure(record: store.Record, arguments: argparse.Namespace) -> bool:
+    """Adds to the record and to the file, workload by workload. Returns whether no run failed."""
+    known = peers.all_peers(arguments.build_dir)
+    peer_names = chosen_peers(arguments.peers)
+    workloads = chosen_workloads(arguments.workloads)
+    setting = machine.setting(arguments.build_dir, peer_names)
+    record.setting |= setting
+    record.noise = run_noise(arguments, 2000)
+    all_ran = True
+    for workload in workloads:
+        chosen = [known[name] for name in ["elegy"] + peer_names if known[name].has(workload)]
+        absent = {peer for peer in peer_names if not known[peer].has(workload)}
+        results = run_in_turn(workload, chosen, arguments)
+        memory = (memory_curves(workload, chosen, arguments)
+                  if workload in charts.MEMORY_WORKLOADS else {})
+        record.add(workload, store.Measured(
+            setting={what: text for what, text in setting.items() if what not in absent},
+            runs=results, memory=memory))
+        if arguments.json:
+            store.save(record, arguments.json)
+        all_ran = all_ran and all(all(each) for each in results.values())
+    return all_ran
 
 
 def main() -> int:
     arguments = parse_arguments()
-    known = peers.all_peers(arguments.build_dir)
-    peer_names = chosen_peers(arguments.peers)
-    workloads = chosen_workloads(arguments.workloads)
+    if arguments.report_only:
+        record = store.load(arguments.json)
+        record.setting[machine.ELEGY] = machine.sources()
+        all_ran = True
+    else:
+        record = start_record(arguments)
+        all_ran = measure(record, arguments)
 
-    document = stored(arguments.json, machine.describe(arguments.build_dir))
-    document["noise"] = run_noise(arguments, 2000)
-    document["versions"] |= {name: machine.version(name) for name in peer_names}
-    results: runs.Results = {}
-    for workload in workloads:
-        chosen = [known[name] for name in ["elegy"] + peer_names if known[name].has(workload)]
-        results[workload] = run_in_turn(workload, chosen, arguments)
-        document["results"] |= results
-        if workload in charts.MEMORY_WORKLOADS:
-            document["memory"][workload] = memory_curves(workload, chosen, arguments)
-        if arguments.json:
-            arguments.json.write_text(json.dumps(document, indent=1) + "\n")
-
-    curves = document.pop("memory")
-    print("\n".join(page.report(**document, pictures=[])))
+    print("\n".join(page.report(record, pictures=[])))
     if arguments.markdown:
-        page.write(arguments.markdown, **document, memory=curves)
-
-    any_failed = any(not run for by_peer in results.values() for all_runs in by_peer.values()
-                     for run in all_runs)
-    all_met = bars.table(results)[1]
-    return 1 if any_failed or (arguments.check and not all_met) else 0
+        page.write(arguments.markdown, record)
+    all_met = bars.table(record.results())[1]
+    return 0 if all_ran and (all_met or not arguments.check) else 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from statistics import median
 
 from peers import family
 
-# One run of one program: the lines it printed, one for each round in the process.
+# One run of one program: the lines it printed for the first and the last round in the process.
 Run = list[dict]
 # results[workload][peer] has one entry for each turn; an entry is empty if the run failed.
 Results = dict[str, dict[str, list[Run]]]
@@ -21,9 +21,11 @@ METRICS = {
     "gcbench": ["seconds"],
     "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
     "churn-mt": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
-    "finalize": ["ns_per_op", "register_ns"],
+    "fragment": ["ns_per_op", "memory_ratio"],
+    "finalize": ["ns_per_op", "register_ns", "collect_ms"],
     "finalize-beside": ["longest_ratio", "with_max_us", "without_max_us", "with_p9999_us",
                         "without_p9999_us"],
+    "deref": ["ns_per_op", "collect_ms"],
     "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
     "ephemeron-chain": ["entry_ns", "death_ns"],
 }
@@ -36,6 +38,7 @@ LABELS = {
     "p999_us": "99.9 % of operations, µs",
     "p9999_us": "99.99 %, µs",
     "max_us": "longest, µs",
+    "memory_ratio": "peak memory / what is live",
     "register_ns": "registering, ns",
     "longest_ratio": "longest operation, with callbacks / without",
     "with_max_us": "longest with, µs",

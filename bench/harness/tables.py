@@ -40,7 +40,12 @@ def ratio_text(by_peer: dict[str, list[Run]], peer: str | None, metric: str) -> 
     return "–" if ratio is None else number(ratio)
 
 
-def overview(results: Results) -> list[str]:
+def named(workload: str, changed: set[str]) -> str:
+    """With an asterisk if the workload is of earlier sources or versions."""
+    return workload + r" \*" if workload in changed else workload
+
+
+def overview(results: Results, changed: set[str]) -> list[str]:
     """By each workload's first metric, elegy's ratio to its best peer and to all. Sizes that belong
     to a series are left to its picture and to the tables below."""
     results = {name: by_peer for name, by_peer in results.items() if name in ALL_WORKLOADS}
@@ -51,7 +56,8 @@ def overview(results: Results) -> list[str]:
     for workload, by_peer in results.items():
         metric = metrics_of(workload)[0]
         best = best_peer(by_peer, metric)
-        rows.append([workload, label(workload, metric), summary(values(by_peer["elegy"], metric)),
+        rows.append([named(workload, changed), label(workload, metric),
+                     summary(values(by_peer["elegy"], metric)),
                      f"{ratio_text(by_peer, best, metric)} ({best})" if best else "–"]
                     + [ratio_text(by_peer, peer, metric) for peer in names])
     return ["## Overview", "",
@@ -60,12 +66,13 @@ def overview(results: Results) -> list[str]:
             ""] + table(["workload", "figure", "elegy", "best peer"] + names, rows)
 
 
-def details(results: Results) -> list[str]:
+def details(results: Results, changed: set[str]) -> list[str]:
     """A table of each workload: the programs' figures, and elegy's ratio to each."""
     lines = ["## Workloads", "",
              "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
              "process measures several rounds, the last one counts. Processor time is that of the "
-             "whole process, with all rounds and with what comes before the measured part.", ""]
+             "whole process, with all rounds and with what comes before the measured part. A "
+             "program that ran less often than elegy has its number of runs beside its name.", ""]
     for workload, by_peer in results.items():
         metrics = [metric for metric in metrics_of(workload)
                    if any(values(runs, metric) for runs in by_peer.values())]
@@ -74,19 +81,29 @@ def details(results: Results) -> list[str]:
             header += [label(workload, metric), "elegy / it"]
         rows = []
         for name in ["elegy"] + peers_of(by_peer):
-            cells = [name]
+            cells = [name + fewer_runs(by_peer, name)]
             for metric in metrics:
                 cells += [cell(by_peer[name], metric), ratio_text(by_peer, name, metric)
                           if name != "elegy" else ""]
             rows.append(cells)
-        lines += [f"### {workload}", "", "`" + rerun(workload, by_peer) + "`", ""]
+        lines += [f"### {named(workload, changed)}", "", "`" + rerun(workload, by_peer) + "`", ""]
         lines += table(header, rows)
     return lines
 
 
+def fewer_runs(by_peer: dict[str, list[Run]], name: str) -> str:
+    count = len(by_peer[name])
+    if count == len(by_peer["elegy"]):
+        return ""
+    return f" ({count} run{'s' if count > 1 else ''})"
+
+
 def rerun(workload: str, by_peer: dict[str, list[Run]]) -> str:
+    most = len(by_peer["elegy"])
+    turns = [str(most)] + [f"{name}={len(by_peer[name])}" for name in peers_of(by_peer)
+                           if len(by_peer[name]) < most]
     return (f"tools/bench --workloads {workload} --peers {','.join(peers_of(by_peer)) or 'none'} "
-            f"--runs {len(by_peer['elegy'])}")
+            f"--runs {','.join(turns)}")
 
 
 def losses(results: Results) -> list[str]:

@@ -118,7 +118,9 @@ void RunDeref(const Flags& flags, Report& report) {
     links[i] = GC_HIDE_POINTER(nodes[i]);
     GC_general_register_disappearing_link(reinterpret_cast<void**>(&links[i]), nodes[i]);
   }
+  const Stopwatch collecting;
   BdwMemory::Collect();
+  const double collect_seconds = collecting.Seconds();
   const std::vector<std::uint32_t> order = RandomPermutation(objects);
 
   std::uint64_t live = 0;
@@ -129,6 +131,7 @@ void RunDeref(const Flags& flags, Report& report) {
     }
   }
   report.Measured(watch.Seconds(), passes * objects);
+  report.Number("collect_ms", collect_seconds * 1e3);
   report.Check(live == passes * objects, "every target is live");
   BdwMemory::KeepAlive(nodes);
 }

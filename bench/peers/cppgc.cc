@@ -96,7 +96,9 @@ void RunDeref(const Flags& flags, Report& report) {
   for (std::size_t i = 0; i < objects; ++i) nodes[i] = CppgcMemory::Make<Node>();
   std::vector<cppgc::WeakPersistent<CppgcObject<Node>>> references(objects);
   for (std::size_t i = 0; i < objects; ++i) references[i] = nodes[i].pointer().Get();
+  const Stopwatch collecting;
   CppgcMemory::Collect();
+  const double collect_seconds = collecting.Seconds();
   const std::vector<std::uint32_t> order = RandomPermutation(objects);
 
   std::uint64_t live = 0;
@@ -108,6 +110,7 @@ void RunDeref(const Flags& flags, Report& report) {
     Publish(references.data());  // so that no pass is taken for another's repetition
   }
   report.Measured(watch.Seconds(), passes * objects);
+  report.Number("collect_ms", collect_seconds * 1e3);
   report.Check(live == passes * objects, "every target is live");
 }
 

@@ -21,6 +21,7 @@
 #include "bench/support/publish.h"
 #include "bench/workloads/binary_trees.h"
 #include "bench/workloads/churn.h"
+#include "bench/workloads/fragment.h"
 #include "bench/workloads/memory.h"
 
 namespace elegy::bench {
@@ -147,6 +148,9 @@ inline void TraceSlots(cppgc::Visitor* visitor, const ChurnNode<CppgcMemory>& no
   visitor->Trace(node.second.pointer());
   visitor->Trace(node.third.pointer());
 }
+
+template <std::size_t kWords>
+void TraceSlots(cppgc::Visitor*, const SizedNode<kWords>&) {}
 
 }  // namespace elegy::bench
 

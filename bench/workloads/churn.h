@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -71,8 +73,11 @@ void RunChurnPart(Memory memory, std::size_t nodes, std::int64_t operations, std
   const Table<Memory, Node> table = memory.template MakeTable<Node>(nodes);
   for (std::size_t i = 0; i < nodes; ++i) table[i] = memory.template Make<Node>();
   --filling;
-  // Allocates while it waits: that answers any collector.
-  while (filling > 0) Publish(Raw(memory.template Make<Node>()));
+  // Allocates while it waits: that answers any collector. Seldom, for those that still fill theirs.
+  while (filling > 0) {
+    Publish(Raw(memory.template Make<Node>()));
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
 
   Histogram latency;
   Random random(seed);

@@ -35,7 +35,9 @@ void RunDeref(ElegyMemory memory, const Flags& flags, Report& report) {
     (*references)[i] = memory.Make<WeakRef<Node>>((*nodes)[i].get());
   }
   mutator.EndTurn(StackState::kNoPointers);
+  const Stopwatch collecting;
   memory.Collect();
+  const double collect_seconds = collecting.Seconds();
   const std::vector<std::uint32_t> order = RandomPermutation(objects);
 
   std::uint64_t live = 0;
@@ -45,6 +47,7 @@ void RunDeref(ElegyMemory memory, const Flags& flags, Report& report) {
     mutator.EndTurn(StackState::kNoPointers);
   }
   report.Measured(watch.Seconds(), passes * objects);
+  report.Number("collect_ms", collect_seconds * 1e3);
   report.Check(live == passes * objects, "every target is live");
 }
 

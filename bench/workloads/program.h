@@ -16,6 +16,7 @@
 #include "bench/workloads/alloc32.h"
 #include "bench/workloads/binary_trees.h"
 #include "bench/workloads/churn.h"
+#include "bench/workloads/fragment.h"
 #include "bench/workloads/gcbench.h"
 #include "bench/workloads/start.h"
 
@@ -37,6 +38,8 @@ bool RunCommonWorkload(Memory memory, const Flags& flags, Report& report) {
     RunGcbench(memory, flags, report);
   } else if (workload == "churn") {
     RunChurn(memory, flags, report);
+  } else if (workload == "fragment") {
+    RunFragment(memory, flags, report);
   } else if (workload == "start") {
     RunStart(memory, report);
   } else {

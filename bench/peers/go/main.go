@@ -25,6 +25,7 @@ var workloads = map[string]func(*bench){
 	"binary-trees-mt": func(b *bench) { runBinaryTrees(b, b.flag("threads", 2)) },
 	"churn":           runChurn,
 	"finalize":        runFinalize,
+	"fragment":        runFragment,
 	"gcbench":         runGcbench,
 	"mark":            runMark,
 	"start":           runStart,

@@ -83,6 +83,7 @@ public final class Bench {
       case "binary-trees-mt" -> new BinaryTrees((int) flag("threads", 2));
       case "gcbench" -> new Gcbench();
       case "churn" -> new Churn();
+      case "fragment" -> new Fragment();
       case "finalize" -> new Finalize();
       case "deref" -> new Deref();
       case "mark" -> new Mark();
@@ -96,7 +97,7 @@ public final class Bench {
     return ((com.sun.management.OperatingSystemMXBean) system).getProcessCpuTime() * 1e-9;
   }
 
-  private static double peakResidentMib() throws Exception {
+  static double peakResidentMib() throws Exception {
     for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
       if (line.startsWith("VmHWM")) return Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024.0;
     }

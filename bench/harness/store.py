@@ -1,0 +1,63 @@
+"""The file that keeps what was measured: each workload's runs, and what they were measured with."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peers import order
+from runs import MemoryCurve, Results, Run
+
+
+@dataclass
+class Measured:
+    """One workload's runs. The setting names the sources and the versions of all that ran."""
+
+    setting: dict[str, str]
+    runs: dict[str, list[Run]]
+    memory: dict[str, MemoryCurve]
+
+
+@dataclass
+class Record:
+    """All results of one machine. Its setting has the newest of each source and version."""
+
+    machine: dict[str, str]
+    setting: dict[str, str]
+    noise: Run
+    workloads: dict[str, Measured]
+
+    def add(self, workload: str, measured: Measured) -> None:
+        """In place of the workload's earlier results."""
+        self.workloads[workload] = measured
+        self.workloads = {name: self.workloads[name] for name in sorted(self.workloads, key=order)}
+
+    def results(self) -> Results:
+        return {name: measured.runs for name, measured in self.workloads.items()}
+
+    def memory(self) -> dict[str, dict[str, MemoryCurve]]:
+        return {name: measured.memory for name, measured in self.workloads.items()}
+
+    def changed(self, workload: str) -> dict[str, str]:
+        """What of the workload's setting is not the newest."""
+        return {what: text for what, text in self.workloads[workload].setting.items()
+                if text != self.setting[what]}
+
+
+def load(file: Path) -> Record:
+    document = json.loads(file.read_text())
+    workloads = {name: Measured(**fields) for name, fields in document.pop("workloads").items()}
+    return Record(**document, workloads=workloads)
+
+
+def save(record: Record, file: Path) -> None:
+    """A line for each workload. The file is whole at any time."""
+    document = asdict(record)
+    workloads = [f"{json.dumps(name)}: {json.dumps(fields)}"
+                 for name, fields in document.pop("workloads").items()]
+    head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n"
+                   for name, value in document.items())
+    text = "{\n" + head + '"workloads": {\n' + ",\n".join(workloads) + "\n}}\n"
+    new = file.with_name(file.name + ".new")
+    new.write_text(text)
+    os.replace(new, file)
