@@ -27,18 +27,29 @@ namespace {
 
 // A slot outside this thread's heap: a local variable needs no barrier, a slot of a heap that the
 // thread is not attached to is a misuse.
-void CheckForeignSlot(const void* slot) {
+[[gnu::noinline]] void CheckForeignSlot(const void* slot) {
   if (t_mutator != nullptr && HeapCount() == 1) return;
   if (FindHeap(slot) == nullptr) return;
   if (t_mutator == nullptr) FailNotAttached();
   Fail("a store to a slot of another heap than this thread's mutator is attached to");
 }
 
+// The two parts of the barrier. Out of line, so that a store to an empty slot needs no frame.
+[[gnu::noinline]] void ShadeForStore(MutatorImpl& mutator, const void* old_value,
+                                     const void* new_value) {
+  ELEGY_CHAOS_POINT("barrier on, nothing shaded");
+  mutator.Shade(old_value);
+  ELEGY_CHAOS_POINT("old value shaded");
+  if (!mutator.scanned) mutator.Shade(new_value);
+  ELEGY_CHAOS_POINT("shaded, nothing stored");
+}
+
 }  // namespace
 
 void MutatorImpl::Push(void* entry) {
   dirty = true;
-  if (buffer == nullptr) NeedsMemory([this] { buffer = std::make_unique_for_overwrite<Segment>(); });
+  if (buffer == nullptr)
+    NeedsMemory([this] { buffer = std::make_unique_for_overwrite<Segment>(); });
   buffer->Push(entry);
   if (buffer->Full()) PublishBuffer();
 }
@@ -56,16 +67,14 @@ void MutatorImpl::Shade(const void* object) {
 
 void WriteBarrier(const void* slot, const void* old_value, const void* new_value) {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator == nullptr || !mutator->state.Contains(slot)) return CheckForeignSlot(slot);
+  if (mutator == nullptr || !mutator->state.Contains(slot)) [[unlikely]]
+    return CheckForeignSlot(slot);
   if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) {
     ELEGY_CHAOS_POINT("barrier off, nothing stored");
     return;
   }
-  ELEGY_CHAOS_POINT("barrier on, nothing shaded");
-  mutator->Shade(old_value);
-  ELEGY_CHAOS_POINT("old value shaded");
-  if (!mutator->scanned) mutator->Shade(new_value);
-  ELEGY_CHAOS_POINT("shaded, nothing stored");
+  // Of most slots it is the first store.
+  if (old_value != nullptr || !mutator->scanned) ShadeForStore(*mutator, old_value, new_value);
 }
 
 void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
