@@ -168,7 +168,7 @@ void HeapImpl::CondemnIfAsked() {
 }
 
 // Threads that are not attached answer no handshake: passing through the root table's lock is what
-// handshake 1 is for their stores to handles.
+// handshake 1 is for their stores to handles, and at the end of the cycle handshake 4.
 void HeapImpl::TurnBarrierOn() {
   {
     MutexLock lock(state_.mutators_mutex);
@@ -258,6 +258,7 @@ void HeapImpl::TurnBarrierOff() {
   ELEGY_CHAOS_POINT("reads not ended");
   TableArrays* const retired = TableArrays::TakeRetired(state_);
   RunHandshake(state_, Handshake::kQuiesce);
+  state_.roots->PassThrough();
   TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
   state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
