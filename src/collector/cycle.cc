@@ -40,6 +40,13 @@
 // Barrier first, black allocation second: handshake 1 comes before 2, so that no object is black
 // while any mutator may still store a white pointer into it without shading.
 //
+// Why nothing is traced before all have answered handshake 2. A constructor may hand its object out
+// before it has finished. Its mutator's scan marks the object, so that nobody traces it half built;
+// until then it is white, and others may shade it. So the marker does not begin before, and neither
+// do mutators that help it; and a weak read leaves the mark to the marker, like the barrier, which
+// then finds it set. That read need not count itself: the flip comes after another answer of its
+// mutator.
+//
 // The order of the end: phase Idle is set after the last cell has been nulled, so a weak read that
 // sees it finds only live targets; handshake 4 then ends the reads that saw an earlier phase,
 // before any memory is reused; the barrier's global flag goes off between the two, for after the
@@ -117,6 +124,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   gate_.Pass(CycleStep::kBarrierOn);
   ELEGY_CHAOS_POINT("nobody scanned");
   RunHandshake(state_, Handshake::kScanStack);
+  state_.SetAllScanned(true);
   ELEGY_CHAOS_POINT("all scanned");
   gate_.Pass(CycleStep::kStacksScanned);
   {
@@ -178,6 +186,7 @@ void HeapImpl::TurnBarrierOn() {
   ELEGY_CHAOS_POINT("bitmaps swapped");
   CountMarkingHeap(1);
   ELEGY_CHAOS_POINT("barrier on, phase idle");
+  state_.SetAllScanned(false);
   state_.phase.Set(Phase::kMarking);
   ELEGY_CHAOS_POINT("phase marking, nobody asked");
   RunHandshake(state_, Handshake::kBarrierOn);

@@ -112,6 +112,15 @@ struct HeapState : HeapCore {
   std::atomic<std::uint32_t> outstanding{0};
   std::atomic<std::uint32_t> held{0};
   std::atomic<bool> round_dirty{false};
+
+  // Whether every mutator has been scanned in this cycle. To be asked after the phase has been read
+  // as Marking. Acquire: pairs with SetAllScanned; the marks of the scans are seen.
+  bool AllScanned() const { return all_scanned.load(std::memory_order_acquire); }
+  void SetAllScanned(bool value) {
+    all_scanned.store(value, std::memory_order_release);
+  }  // as said
+  std::atomic<bool> all_scanned{false};
+
   Mutex candidates_mutex;
   std::vector<std::vector<void*>> candidates ELEGY_GUARDED_BY(candidates_mutex);
 

@@ -57,12 +57,18 @@ void CountAllocations(MutatorImpl& mutator) {
   if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
 }
 
+// Whether marking is under way. Not before all mutators have been scanned: see
+// src/collector/cycle.cc.
+bool MayAssist(const HeapState& state) {
+  return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking && state.AllScanned();
+}
+
 // Whether the mutator is to help to mark before it takes memory: past the heap's goal. Lets the
 // collector have the core where it cannot help.
 bool OwesAssist(const MutatorImpl& mutator) {
   const HeapState& state = mutator.state;
   if (!state.accounting.BeyondGoal()) return false;
-  if (mutator.scanned && PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking) return true;
+  if (MayAssist(state)) return true;
   platform::YieldThread();
   return false;
 }
@@ -96,8 +102,7 @@ void OweAssists(MutatorImpl& mutator, const Space& space) {
 void PayAssist(MutatorImpl& mutator) {
   if (mutator.assists_owed == 0) return;
   mutator.assists_owed--;
-  // The cycle may be past its marking.
-  if (!mutator.scanned || PhaseWord::PhaseOf(mutator.state.phase.Load()) != Phase::kMarking) return;
+  if (!MayAssist(mutator.state)) return;  // the cycle may be past its marking
   Assist(mutator, mutator.assist_objects, kBlockBytes * mutator.assist_objects / kAssistObjects);
 }
 

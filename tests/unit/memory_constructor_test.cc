@@ -332,5 +332,42 @@ TYPED_TEST(MemoryConstructorTest, OneThatThrowsWhileItIsYetToBeSweptLeavesNothin
   }
 }
 
+// ---- constructors that have handed out their object ----
+
+// Says when it is traced before it is built.
+class Building {
+ public:
+  template <class F>
+  explicit Building(F&& f) {
+    std::forward<F>(f)(this);
+    is_built_ = true;
+  }
+  void Trace(Visitor&) const {
+    if (!is_built_) halves_were_traced = true;
+  }
+  static std::atomic<bool> halves_were_traced;
+
+ private:
+  bool is_built_ = false;
+};
+std::atomic<bool> Building::halves_were_traced{false};
+
+class BuildingTest : public HeapTest {};
+
+TEST_F(BuildingTest, AWeakReadBeforeTheScanGivesTheMarkerNoHalf) {
+  Building::halves_were_traced = false;
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kBarrierOn);
+  WeakPersistent<Building> weak;
+  const Persistent<Building> built = Make<Building>([&](Building* self) {
+    weak = self;
+    EXPECT_EQ(weak.Get(), self);
+    stepper.AdvanceTo(CycleStep::kMarked);
+  });
+  stepper.FinishCycle();
+  EXPECT_FALSE(Building::halves_were_traced);
+  EXPECT_EQ(weak.Get(), built);
+}
+
 }  // namespace
 }  // namespace elegy::test
