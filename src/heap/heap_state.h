@@ -67,6 +67,11 @@ struct HeapState : HeapCore {
     const ObjectRef ref = Resolve(object);
     return MarkBits().Test(ref.block, ref.index);
   }
+  // While this cycle's marks are valid: whether the cell holds an object. Relaxed: who has found a
+  // pointer to it, by an acquire, sees the bit as it was when the pointer was stored, or later.
+  bool IsAllocated(const ObjectRef& ref) const {
+    return pool.Bits(1 - MarkWhich()).Test(ref.block, ref.index);
+  }
 
   // Native memory kept by objects; may ask for a cycle.
   void AdjustExternal(std::int64_t delta) {

@@ -331,12 +331,13 @@ void BlackenRuns(MutatorImpl& mutator) {
 void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
   GiveUpAll(mutator, /*to_others=*/false);  // the sweep finds them
   mutator.black = false;
+  mutator.constructor_has_thrown = false;
   mutator.epoch = epoch;
   mutator.allocated_which = mutator.state.MarkWhich();
 }
 
 void GiveUpBlocks(MutatorImpl& mutator) {
-  GiveUpAll(mutator, /*to_others=*/true);
+  GiveUpAll(mutator, /*to_others=*/!mutator.constructor_has_thrown);
   CountAllocations(mutator);
 }
 
@@ -372,11 +373,16 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 // The cell's block may be another mutator's by now, or be swept at this moment: under construction
 // since before handshake 2, and marked then. So its bits go from both bitmaps, in the order that
 // ObjectBits wants. A mark that is clear now is not touched: it may be another object's soon. None
-// is set meanwhile: only candidates can name the cell.
+// is set meanwhile by candidates. But what has referred to the object, before its constructor threw
+// or still, may have the marker mark and trace the cell: so its slots, of which some may never have
+// been built, are to read null, and an array's length zero.
 void AbandonCell(MutatorCore& core, void* object) {
   HeapState& state = StateOf(core);
   const ObjectRef ref = state.Resolve(object);
-  static_cast<MutatorImpl&>(core).constructing_cells.Prune(core.constructing);
+  auto& mutator = static_cast<MutatorImpl&>(core);
+  mutator.constructing_cells.Prune(core.constructing);
+  mutator.constructor_has_thrown = true;
+  std::memset(object, 0, ref.info->Type()->size);
   MutexLock lock(state.candidates_mutex);
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();
