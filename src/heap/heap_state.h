@@ -122,8 +122,8 @@ struct HeapState : HeapCore {
   // as Marking. Acquire: pairs with SetAllScanned; the marks of the scans are seen.
   bool AllScanned() const { return all_scanned.load(std::memory_order_acquire); }
   void SetAllScanned(bool value) {
-    all_scanned.store(value, std::memory_order_release);
-  }  // as said
+    all_scanned.store(value, std::memory_order_release);  // as said
+  }
   std::atomic<bool> all_scanned{false};
 
   Mutex candidates_mutex;

@@ -56,8 +56,9 @@ class MutatorImpl : public MutatorCore {
   MutatorImpl& operator=(const MutatorImpl&) = delete;
   void Detach();
   // The same for a mutator whose thread has ceased to be: in a forked child, while nothing
-  // collects.
+  // collects. Before the fork, while the mutator is kept blocked, NoteUnfinished.
   void Vanish();
+  void NoteUnfinished();
 
   void HandOverReady() ELEGY_REQUIRES(state.mutators_mutex);
 
@@ -105,11 +106,15 @@ class MutatorImpl : public MutatorCore {
 
   ConstructingCells constructing_cells;
 
+  // What it was constructing when a fork was prepared. The list of that is in its frames, which in
+  // a forked child may be another thread's by now.
+  std::vector<void*> unfinished;
+
   // What held values refer to whose callbacks run, or that are being moved into registrations;
   // innermost last.
   std::vector<void*> callback_roots;
-  // The runs of callbacks under way on this thread, one inside the other. Not in their frames,
-  // which in a forked child may be another thread's by now.
+  // The runs of callbacks under way on this thread, one inside the other. Not in their frames, as
+  // above.
   std::vector<Delivery> deliveries;
 
   // The stack.
