@@ -91,19 +91,16 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-// What a block costs is paid in parts, one with each word of its cells that is claimed: so no
-// allocation takes longer than it has to.
-void OweAssists(MutatorImpl& mutator, const Space& space) {
-  if (!OwesAssist(mutator)) return;
-  const std::size_t words = (kBlockBytes / space.Stride() + 63) / 64;
-  mutator.assists_owed = words;
-  mutator.assist_objects = kAssistObjects / words;
-}
-void PayAssist(MutatorImpl& mutator) {
-  if (mutator.assists_owed == 0) return;
-  mutator.assists_owed--;
+// What a block costs is paid in parts, one with each word of cells that is claimed: so no
+// allocation takes longer than it has to. Words of other blocks count as well: who takes blocks of
+// several types owes for all of them, and has paid when he has claimed them.
+void PayAssist(MutatorImpl& mutator, std::size_t stride) {
+  if (mutator.assist_debt == 0) return;
+  const std::size_t words = (kBlockBytes / stride + 63) / 64;
+  const std::size_t objects = std::min(mutator.assist_debt, kAssistObjects / words);
+  mutator.assist_debt -= objects;
   if (!MayAssist(mutator.state)) return;  // the cycle may be past its marking
-  Assist(mutator, mutator.assist_objects, kBlockBytes * mutator.assist_objects / kAssistObjects);
+  Assist(mutator, objects, kBlockBytes * objects / kAssistObjects);
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -178,7 +175,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   for (int cycles = 0;; cycles++) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
-      OweAssists(mutator, space);
+      if (OwesAssist(mutator)) mutator.assist_debt += kAssistObjects;
       ReuseHeldBlocks(mutator, space, blocks);
     }
     if (blocks.empty()) {
@@ -211,7 +208,7 @@ void* AllocateSmall(MutatorImpl& mutator, const TypeInfo& type, std::uint32_t nu
   while (true) {
     AnswerIfAsked(mutator);
     AllocationRun& run = mutator.run_table[number];
-    if (run.cursor == run.limit) PayAssist(mutator);
+    if (run.cursor == run.limit) PayAssist(mutator, stride);
     if (run.cursor != run.limit || ClaimRun(mutator, number)) {
       char* const cell = run.cursor;
       run.cursor += stride;
@@ -331,6 +328,7 @@ void BlackenRuns(MutatorImpl& mutator) {
 void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
   GiveUpAll(mutator, /*to_others=*/false);  // the sweep finds them
   mutator.black = false;
+  mutator.assist_debt = 0;
   mutator.constructor_has_thrown = false;
   mutator.epoch = epoch;
   mutator.allocated_which = mutator.state.MarkWhich();

@@ -86,10 +86,9 @@ class MutatorImpl : public MutatorCore {
   // are given to nobody before the next sweep.
   bool constructor_has_thrown = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
-  // Help to mark that it owes for its block, and how many objects each time; what it has taken
-  // since it found nothing to help with.
-  std::size_t assists_owed = 0;
-  std::size_t assist_objects = 0;
+  // How many objects it owes to mark for its blocks; what it has taken since it found nothing to
+  // help with.
+  std::size_t assist_debt = 0;
   std::size_t taken_unassisted = 0;
 
   // Native memory (src/mutator/external_debt.h).

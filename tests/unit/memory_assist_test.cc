@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -90,6 +91,42 @@ TEST_F(MemoryAssistTest, OneAllocationOfASmallObjectTracesAPartOfWhatItsBlockCos
   collector_may_go_on = true;
   EXPECT_EQ(assisted, kEnough);
   EXPECT_LE(most, kBound);
+}
+
+template <int kNumber>
+struct Tiny {
+  std::array<std::int64_t, 2> values = {};
+};
+template <int... kNumbers>
+void MakeOneOfEach(std::integer_sequence<int, kNumbers...>) {
+  (Make<Tiny<kNumbers>>(), ...);
+}
+
+// Each block has its price, whichever of them is claimed first, and next.
+TEST_F(MemoryAssistTest, WhoAlternatesBetweenTypesPaysForAllTheirBlocks) {
+  constexpr std::size_t kElements = 80'000;
+  constexpr int kTypes = 8;
+  constexpr std::size_t kBlocks = 4;  // of each type
+  constexpr std::size_t kObjects = kBlocks * (16 << 10) / sizeof(Tiny<0>);
+  constexpr std::size_t kPrice = 1024;
+  is_mutator = true;
+  collector_may_go_on = true;
+  std::vector<Persistent<Element>> elements;
+  for (std::size_t i = 0; i < kElements; i++) elements.emplace_back(Make<Element>());
+  CollectPrecisely();
+  collector_may_go_on = false;
+  traced_by_mutator = 0;
+  for (int i = 0; i < 10'000'000 && traced_by_mutator == 0; i++) {
+    Make<Small>();
+    if (i % 1000 == 0) std::this_thread::yield();  // the collector gets there
+  }
+  ASSERT_GT(traced_by_mutator, 0u);
+  traced_by_mutator = 0;
+  for (std::size_t i = 0; i < kObjects; i++) {
+    MakeOneOfEach(std::make_integer_sequence<int, kTypes>());
+  }
+  EXPECT_GE(traced_by_mutator, kTypes * kBlocks * kPrice * 3 / 4);
+  collector_may_go_on = true;
 }
 
 // The answers to handshake 3 tell how many rounds it took to find that nothing is left to mark. A
