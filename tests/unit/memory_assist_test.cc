@@ -1,6 +1,9 @@
 // What a mutator does for a collector that cannot keep up: a bounded part of its marking.
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +17,20 @@
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+thread_local std::uint64_t yields = 0;
+
+}  // namespace
+}  // namespace elegy::test
+
+// In the C library's place, for the whole process.
+extern "C" int sched_yield() noexcept {
+  elegy::test::yields++;
+  return static_cast<int>(syscall(SYS_sched_yield));
+}
 
 namespace elegy::test {
 namespace {
@@ -139,6 +156,21 @@ TEST_F(MemoryAssistTest, WhoFindsNothingToMarkCausesNoFurtherRound) {
   for (int i = 0; i < kArrays; i++) MakeArray<char>(4 << 10);  // the goal is a sixteenth of that
   stepper.FinishCycle();
   EXPECT_EQ(heap().Stats().handshakes[2].answers, 1u);
+}
+
+// It lets others have the core, the collector for one, but not with each block it takes.
+TEST_F(MemoryAssistTest, WhoFindsNothingToMarkYieldsOnceInAMebibyte) {
+  constexpr std::uint64_t kPortion = 1 << 20;
+  constexpr int kArrays = 4096;
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  const std::uint64_t before = heap().Stats().heap_bytes;
+  yields = 0;
+  for (int i = 0; i < kArrays; i++) MakeArray<char>(4 << 10);
+  const std::uint64_t portions = (heap().Stats().heap_bytes - before) / kPortion;
+  EXPECT_GE(portions, 16u);
+  EXPECT_GE(yields, portions - 3);  // the first are within the goal
+  EXPECT_LE(yields, portions);
 }
 
 }  // namespace
