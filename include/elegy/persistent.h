@@ -48,8 +48,8 @@ class RootHandle {
   void AssignWeak(void* target);
 
  private:
-  void Assign(void* target, bool strong);
   void* ReadNode() const;
+  void Replace(RootNode* node) noexcept;
   void Release() noexcept;
 
   RootNode* node_ = nullptr;

@@ -23,10 +23,12 @@
 // shades the link's target (deletion part), and a mutator's scan takes all it holds; the window
 // before its scan, in which a pointer could move from an unscanned stack into an object that has
 // been traced or blackened already, is closed by the insertion part. A weak read that brings an
-// unmarked target back is counted and shades it. A round reads the number of resurrections before
-// it asks, and finds no grey object before it, none handed over during it, and nobody who has
-// marked or shaded anything since the last: then nothing grey existed when it began, and nothing
-// became grey, or the exchange of the phase word fails.
+// unmarked target back is counted and shades it. A round begins when the markers have found nothing
+// left, and reads the number of resurrections before it asks. If the dirty flag is clear after it,
+// no mutator has marked or shaded anything between its answer to the last round and that to this
+// one; so none has handed over anything grey, for which the flag alone is asked. If no thread
+// without a mutator has shaded what a handle held, either, then nothing grey existed when the round
+// began, and nothing became grey, or the exchange of the phase word fails.
 //
 // Why handshake 1 runs twice. A barrier shades the pointer that it reads from the slot before its
 // store; another mutator's store may come between the two, and what that one stored is overwritten
@@ -39,6 +41,13 @@
 //
 // Barrier first, black allocation second: handshake 1 comes before 2, so that no object is black
 // while any mutator may still store a white pointer into it without shading.
+//
+// Why nothing is traced before all have answered handshake 2. A constructor may hand its object out
+// before it has finished. Its mutator's scan marks the object, so that nobody traces it half built;
+// until then it is white, and others may shade it. So the marker does not begin before, and neither
+// do mutators that help it; and a weak read leaves the mark to the marker, like the barrier, which
+// then finds it set. That read need not count itself: the flip comes after another answer of its
+// mutator.
 //
 // The order of the end: phase Idle is set after the last cell has been nulled, so a weak read that
 // sees it finds only live targets; handshake 4 then ends the reads that saw an earlier phase,
@@ -117,6 +126,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   gate_.Pass(CycleStep::kBarrierOn);
   ELEGY_CHAOS_POINT("nobody scanned");
   RunHandshake(state_, Handshake::kScanStack);
+  state_.SetAllScanned(true);
   ELEGY_CHAOS_POINT("all scanned");
   gate_.Pass(CycleStep::kStacksScanned);
   {
@@ -168,7 +178,7 @@ void HeapImpl::CondemnIfAsked() {
 }
 
 // Threads that are not attached answer no handshake: passing through the root table's lock is what
-// handshake 1 is for their stores to handles.
+// handshake 1 is for their stores to handles, and at the end of the cycle handshake 4.
 void HeapImpl::TurnBarrierOn() {
   {
     MutexLock lock(state_.mutators_mutex);
@@ -178,6 +188,7 @@ void HeapImpl::TurnBarrierOn() {
   ELEGY_CHAOS_POINT("bitmaps swapped");
   CountMarkingHeap(1);
   ELEGY_CHAOS_POINT("barrier on, phase idle");
+  state_.SetAllScanned(false);
   state_.phase.Set(Phase::kMarking);
   ELEGY_CHAOS_POINT("phase marking, nobody asked");
   RunHandshake(state_, Handshake::kBarrierOn);
@@ -258,6 +269,7 @@ void HeapImpl::TurnBarrierOff() {
   ELEGY_CHAOS_POINT("reads not ended");
   TableArrays* const retired = TableArrays::TakeRetired(state_);
   RunHandshake(state_, Handshake::kQuiesce);
+  state_.roots->PassThrough();
   TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
   state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked

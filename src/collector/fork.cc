@@ -9,7 +9,9 @@
 // before it blocks until after. So is a thread without a mutator that waits for a cycle.
 //
 // In the child the other mutators are copies without threads: they give back what they have
-// claimed, the callbacks that they were running count as delivered, and they are forgotten.
+// claimed, the callbacks that they were running count as delivered, and they are forgotten. Their
+// stacks are no more: the C library gives them to the threads that the child starts, for another
+// heap, say. What they were constructing is therefore noted before the fork.
 
 #include <vector>
 
@@ -33,6 +35,7 @@ absl::Status HeapImpl::PrepareFork() {
   if (ready) {
     MutexLock lock(state_.mutators_mutex);
     ready = KeepBlocked(state_, CurrentImplOrNull());
+    if (ready) NoteUnfinished();
   }
   if (!ready) {
     StartThreads();
@@ -41,6 +44,12 @@ absl::Status HeapImpl::PrepareFork() {
   }
   forking_process_ = platform::ProcessId();
   return absl::OkStatus();
+}
+
+void HeapImpl::NoteUnfinished() {
+  for (const auto& [id, mutator] : state_.mutators) {
+    if (mutator != CurrentImplOrNull()) mutator->NoteUnfinished();
+  }
 }
 
 void HeapImpl::AfterFork() {

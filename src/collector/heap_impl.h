@@ -81,7 +81,8 @@ class HeapImpl {
   void StartThreads();
   // Returns once the cycle that runs has ended. Without threads, does nothing.
   void StopThreads();
-  // In a forked child: the mutators whose threads there are not.
+  // Before a fork, and in the forked child: the mutators whose threads there are not.
+  void NoteUnfinished() ELEGY_REQUIRES(state_.mutators_mutex);
   void ForgetOtherMutators();
   // The calling thread's mutator, if it is attached to this heap and not inside a BlockingRegion.
   MutatorImpl* RunningMutator();

@@ -22,11 +22,15 @@ class CheckingVisitor final : public Visitor, public TableMarker {
     Fail("verifier: " + std::string(holder) + " refers to an unmarked " +
          std::string(state_.InfoOf(target).Type()->name));
   }
+  void CheckHandle(const void* target) {
+    Check(target, "a Persistent");
+    if (target == nullptr || state_.IsAllocated(state_.Resolve(target))) return;
+    Fail("verifier: a Persistent refers to a " + std::string(state_.InfoOf(target).Type()->name) +
+         " whose constructor has thrown");
+  }
   // An object whose constructor has thrown may have been kept by a weak reference to it.
   void CheckKept(const void* target) {
-    const ObjectRef ref = state_.Resolve(target);
-    const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
-    if (allocated.Test(ref.block, ref.index)) Check(target, "a kept-alive list");
+    if (state_.IsAllocated(state_.Resolve(target))) Check(target, "a kept-alive list");
   }
   void SetHolder(std::string_view holder) { holder_ = holder; }
 
@@ -52,7 +56,7 @@ void VerifyMarks(HeapState& state) {
     info.Type()->trace(start, visitor);
   });
   state.roots->ForEach(/*strong=*/true,
-                       [&](const WeakCell& cell) { visitor.Check(cell.Target(), "a Persistent"); });
+                       [&](const WeakCell& cell) { visitor.CheckHandle(cell.Target()); });
   for (const auto& [id, mutator] : state.mutators) {
     for (const void* kept : mutator->kept) visitor.CheckKept(kept);
   }

@@ -34,6 +34,7 @@ struct Segment {
 
   bool Full() const { return size == kCapacity; }
   bool Empty() const { return size == 0; }
+  bool EndsWith(const void* entry) const { return size > 0 && entries[size - 1] == entry; }
   void Push(void* entry) { entries[size++] = entry; }
 
   std::size_t size = 0;

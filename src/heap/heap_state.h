@@ -68,6 +68,11 @@ struct HeapState : HeapCore {
     const ObjectRef ref = Resolve(object);
     return MarkBits().Test(ref.block, ref.index);
   }
+  // While this cycle's marks are valid: whether the cell holds an object. Relaxed: who has found a
+  // pointer to it, by an acquire, sees the bit as it was when the pointer was stored, or later.
+  bool IsAllocated(const ObjectRef& ref) const {
+    return pool.Bits(1 - MarkWhich()).Test(ref.block, ref.index);
+  }
 
   // Native memory kept by objects; may ask for a cycle.
   void AdjustExternal(std::int64_t delta) {
@@ -113,6 +118,15 @@ struct HeapState : HeapCore {
   std::atomic<std::uint32_t> outstanding{0};
   std::atomic<std::uint32_t> held{0};
   std::atomic<bool> round_dirty{false};
+
+  // Whether every mutator has been scanned in this cycle. To be asked after the phase has been read
+  // as Marking. Acquire: pairs with SetAllScanned; the marks of the scans are seen.
+  bool AllScanned() const { return all_scanned.load(std::memory_order_acquire); }
+  void SetAllScanned(bool value) {
+    all_scanned.store(value, std::memory_order_release);  // as said
+  }
+  std::atomic<bool> all_scanned{false};
+
   Mutex candidates_mutex;
   std::vector<std::vector<void*>> candidates ELEGY_GUARDED_BY(candidates_mutex);
 

@@ -18,7 +18,9 @@
 // traced, though it holds no object, and destroyed by a later sweep. So candidates are tested and
 // marked under candidates_mutex, and cells are given back under it. Who claims cells sets their
 // mark bits before their allocated bits (release; the test of a candidate acquires): no free cell
-// is seen as allocated and unmarked. Nothing but candidates ever names a cell without an object.
+// is seen as allocated and unmarked. What else may name a cell without an object is a reference
+// that a constructor has given away before it threw: such a cell may be marked and traced
+// (AbandonCell), but without its allocated bit it does not become an object by that.
 //
 // A thrown constructor's cell may lie in a block that has another owner by now, or is being swept.
 // It loses its allocated bit first, and then its mark, if it had one. So who takes a cell for free

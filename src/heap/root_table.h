@@ -12,7 +12,11 @@
 // after the last mutator's scan. What was stored before is in its handle still then, or was shaded
 // by who overwrote it; what is stored later is marked, or will be.
 //
-// Weak nodes are weak cells; clearing visits them all.
+// Weak nodes are weak cells; clearing visits them all, under the lock. While a cycle runs that
+// condemns something (Heap::Shutdown), and on threads that answer no handshake, weak nodes are
+// written under the lock, too, and the phase is read there: if it is not WeakClosed yet, clearing
+// is still to come to this node; if it is, what is condemned is not written. The collector passes
+// through the lock once after the phase is Idle again, before it forgets what it has condemned.
 //
 // The table is shared between its heap and its nodes: the last of them deletes it. Detach nulls all
 // nodes at the heap's end.
@@ -45,6 +49,12 @@ class RootTable {
   void FreeNode(RootNode* node, bool shade);
   // A strong node's store by a thread that answers no handshakes.
   void StoreShading(RootNode& node, void* target);
+  // Gives a weak node a target, or null if is_dead(), which is asked under the lock.
+  template <class F>
+  void StoreUnlessDead(RootNode& node, void* target, F&& is_dead) {
+    MutexLock lock(mutex_);
+    node.cell.Set(is_dead() ? nullptr : target);
+  }
   // The heap of a live table, or null after its end. Acquire: pairs with Detach.
   HeapCore* heap() const { return heap_.load(std::memory_order_acquire); }
 

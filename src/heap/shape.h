@@ -2,8 +2,8 @@
 //
 // A type has a number of its own, an array type one for each size class, numbered from its first.
 // The numbers are the same in every heap. An entry is written before its number is given out, and
-// never again: AssignSpaces publishes it by the type's number (release, acquire), whoever describes
-// a block publishes it further (BlockInfo), and so it is read without a lock by all who see either.
+// never again: who assigns the number publishes it by the type (release, acquire), who describes a
+// block publishes it further (BlockInfo), and so it is read without a lock by all who see either.
 
 #ifndef ELEGY_SRC_HEAP_SHAPE_H_
 #define ELEGY_SRC_HEAP_SHAPE_H_

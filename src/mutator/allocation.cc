@@ -58,12 +58,18 @@ void CountAllocations(MutatorImpl& mutator) {
   if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
 }
 
+// Whether marking is under way. Not before all mutators have been scanned: see
+// src/collector/cycle.cc.
+bool MayAssist(const HeapState& state) {
+  return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking && state.AllScanned();
+}
+
 // Whether the mutator is to help to mark before it takes memory: past the heap's goal. Lets the
 // collector have the core where it cannot help.
 bool OwesAssist(const MutatorImpl& mutator) {
   const HeapState& state = mutator.state;
   if (!state.accounting.BeyondGoal()) return false;
-  if (mutator.scanned && PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking) return true;
+  if (MayAssist(state)) return true;
   platform::YieldThread();
   return false;
 }
@@ -86,20 +92,16 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-// What a block costs is paid in parts, one with each word of its cells that is claimed: so no
-// allocation takes longer than it has to.
-void OweAssists(MutatorImpl& mutator, const Space& space) {
-  if (!OwesAssist(mutator)) return;
-  const std::size_t words = (kBlockBytes / space.Stride() + 63) / 64;
-  mutator.assists_owed = words;
-  mutator.assist_objects = kAssistObjects / words;
-}
-void PayAssist(MutatorImpl& mutator) {
-  if (mutator.assists_owed == 0) return;
-  mutator.assists_owed--;
-  // The cycle may be past its marking.
-  if (!mutator.scanned || PhaseWord::PhaseOf(mutator.state.phase.Load()) != Phase::kMarking) return;
-  Assist(mutator, mutator.assist_objects, kBlockBytes * mutator.assist_objects / kAssistObjects);
+// What a block costs is paid in parts, one with each word of cells that is claimed: so no
+// allocation takes longer than it has to. Words of other blocks count as well: who takes blocks of
+// several types owes for all of them, and has paid when he has claimed them.
+void PayAssist(MutatorImpl& mutator, std::size_t stride) {
+  if (mutator.assist_debt == 0) return;
+  const std::size_t words = (kBlockBytes / stride + 63) / 64;
+  const std::size_t objects = std::min(mutator.assist_debt, kAssistObjects / words);
+  mutator.assist_debt -= objects;
+  if (!MayAssist(mutator.state)) return;  // the cycle may be past its marking
+  Assist(mutator, objects, kBlockBytes * objects / kAssistObjects);
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -172,7 +174,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   for (int cycles = 0;; cycles++) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
-      OweAssists(mutator, space);
+      if (OwesAssist(mutator)) mutator.assist_debt += kAssistObjects;
       ReuseHeldBlocks(mutator, space, blocks);
     }
     if (blocks.empty()) {
@@ -204,7 +206,7 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
   while (true) {
     AnswerIfAsked(mutator);
     AllocationRun& run = mutator.run_table[number];
-    if (run.cursor == run.limit) PayAssist(mutator);
+    if (run.cursor == run.limit) PayAssist(mutator, stride);
     if (run.cursor != run.limit || ClaimRun(mutator, number)) {
       char* const cell = run.cursor;
       run.cursor += stride;
@@ -324,12 +326,14 @@ void BlackenRuns(MutatorImpl& mutator) {
 void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
   GiveUpAll(mutator, /*to_others=*/false);  // the sweep finds them
   mutator.black = false;
+  mutator.assist_debt = 0;
+  mutator.constructor_has_thrown = false;
   mutator.epoch = epoch;
   mutator.allocated_which = mutator.state.MarkWhich();
 }
 
 void GiveUpBlocks(MutatorImpl& mutator) {
-  GiveUpAll(mutator, /*to_others=*/true);
+  GiveUpAll(mutator, /*to_others=*/!mutator.constructor_has_thrown);
   CountAllocations(mutator);
 }
 
@@ -366,11 +370,16 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 // The cell's block may be another mutator's by now, or be swept at this moment: under construction
 // since before handshake 2, and marked then. So its bits go from both bitmaps, in the order that
 // ObjectBits wants. A mark that is clear now is not touched: it may be another object's soon. None
-// is set meanwhile: only candidates can name the cell.
+// is set meanwhile by candidates. But what has referred to the object, before its constructor threw
+// or still, may have the marker mark and trace the cell: so its slots, of which some may never have
+// been built, are to read null, and an array's length zero.
 void AbandonCell(MutatorCore& core, void* object) {
   HeapState& state = StateOf(core);
   const ObjectRef ref = state.Resolve(object);
-  static_cast<MutatorImpl&>(core).constructing_cells.Prune(core.constructing);
+  auto& mutator = static_cast<MutatorImpl&>(core);
+  mutator.constructing_cells.Prune(core.constructing);
+  mutator.constructor_has_thrown = true;
+  std::memset(object, 0, state.InfoOf(object).Type()->size);
   MutexLock lock(state.candidates_mutex);
   // Read once: a cycle that begins now swaps the two.
   const std::uint32_t marks = state.MarkWhich();

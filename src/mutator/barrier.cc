@@ -5,7 +5,7 @@
 // object to this mutator's buffer if it is clear. Until the next round's answer the buffer belongs
 // to this mutator; `dirty` makes that round count as not empty. A resurrection sets the bit at
 // once, so that a storm of reads of one target counts once, and pushes a tagged entry: marked, to
-// be traced.
+// be traced. Before all mutators have been scanned it is shaded like any other.
 
 #include <utility>
 
@@ -62,7 +62,8 @@ void MutatorImpl::Shade(const void* object) {
   if (object == nullptr || !state.Contains(object)) return;
   if (state.IsMarked(object)) return;
   ELEGY_CHAOS_POINT("seen white, not pushed");
-  Push(Untagged(const_cast<void*>(object)));
+  void* const entry = Untagged(const_cast<void*>(object));
+  if (buffer == nullptr || !buffer->EndsWith(entry)) Push(entry);
 }
 
 void WriteBarrier(const void* slot, const void* old_value, const void* new_value) {
@@ -92,7 +93,12 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
     if (PhaseWord::PhaseOf(word) == Phase::kWeakClosed) {
       return marked && !IsCondemned(state, ref.start) ? target : nullptr;
     }
-    if (marked) return target;
+    // An object whose constructor has thrown is not brought back: there is none.
+    if (marked || !state.IsAllocated(ref)) return target;
+    if (!state.AllScanned()) {
+      mutator.Shade(target);  // and no more: see src/collector/cycle.cc
+      return target;
+    }
     if (!state.phase.CountResurrection(word)) continue;
     ELEGY_CHAOS_POINT("counted, not marked");
     Resurrect(mutator, ref);

@@ -77,7 +77,7 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     if (word == words) return false;
     const std::size_t first = word;
     // One at a time while each has its price (src/mutator/allocation.cc).
-    const std::size_t end = mutator.assists_owed == 0 ? words : word + 1;
+    const std::size_t end = mutator.assist_debt == 0 ? words : word + 1;
     for (; word < end && free(word) == kAll; word++) {
       ClaimCells(mutator, owned.block, word, kAll);
     }

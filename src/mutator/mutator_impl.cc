@@ -57,10 +57,16 @@ void MutatorImpl::Detach() {
   HandOverReady();
 }
 
-void MutatorImpl::Vanish() {
+void MutatorImpl::NoteUnfinished() {
+  unfinished.clear();
   for (const ConstructionNode* node = constructing; node != nullptr; node = node->outer) {
-    AbandonCell(*this, node->object);
+    NeedsMemory([&] { unfinished.push_back(node->object); });
   }
+}
+
+void MutatorImpl::Vanish() {
+  constructing = nullptr;
+  for (void* object : unfinished) AbandonCell(*this, object);
   GiveUpBlocks(*this);
   MutexLock lock(state.mutators_mutex);
   state.mutators.erase(id);

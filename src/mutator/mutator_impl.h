@@ -56,8 +56,9 @@ class MutatorImpl : public MutatorCore {
   MutatorImpl& operator=(const MutatorImpl&) = delete;
   void Detach();
   // The same for a mutator whose thread has ceased to be: in a forked child, while nothing
-  // collects.
+  // collects. Before the fork, while the mutator is kept blocked, NoteUnfinished.
   void Vanish();
+  void NoteUnfinished();
 
   void HandOverReady() ELEGY_REQUIRES(state.mutators_mutex);
 
@@ -81,11 +82,13 @@ class MutatorImpl : public MutatorCore {
   std::uint32_t epoch = 0;
   std::uint32_t allocated_which = 0;
   bool black = false;
+  // In this epoch: weak handles may name such a cell until the next flip. So this mutator's blocks
+  // are given to nobody before the next sweep.
+  bool constructor_has_thrown = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
-  // Help to mark that it owes for its block, and how many objects each time; what it has taken
-  // since it found nothing to help with.
-  std::size_t assists_owed = 0;
-  std::size_t assist_objects = 0;
+  // How many objects it owes to mark for its blocks; what it has taken since it found nothing to
+  // help with.
+  std::size_t assist_debt = 0;
   std::size_t taken_unassisted = 0;
 
   // Native memory (src/mutator/external_debt.h).
@@ -102,11 +105,15 @@ class MutatorImpl : public MutatorCore {
 
   ConstructingCells constructing_cells;
 
+  // What it was constructing when a fork was prepared. The list of that is in its frames, which in
+  // a forked child may be another thread's by now.
+  std::vector<void*> unfinished;
+
   // What held values refer to whose callbacks run, or that are being moved into registrations;
   // innermost last.
   std::vector<void*> callback_roots;
-  // The runs of callbacks under way on this thread, one inside the other. Not in their frames,
-  // which in a forked child may be another thread's by now.
+  // The runs of callbacks under way on this thread, one inside the other. Not in their frames, as
+  // above.
   std::vector<Delivery> deliveries;
 
   // The stack.

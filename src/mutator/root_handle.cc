@@ -28,11 +28,16 @@ HeapState& HeapOf(const void* target) {
   return *heap;
 }
 
-// Whether a target counts as dead although the caller holds it. Only a mutator of its heap can ask.
-bool IsDeadHere(const void* target) {
-  const MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator == nullptr || target == nullptr || !mutator->state.Contains(target)) return false;
-  return IsDeadThoughHeld(mutator->state, mutator->state.Resolve(target).start);
+// Gives a weak node a target, which the caller holds. A mutator of the heap may do so without the
+// table's lock unless this cycle condemns something: handshake 1 of the next ends its store.
+void WriteWeakNode(HeapState& heap, RootNode& node, void* target) {
+  if (MutatorOf(&heap) != nullptr && (PhaseWord::PhaseOf(heap.phase.Load()) == Phase::kIdle ||
+                                      heap.Condemned() == nullptr)) [[likely]] {
+    return node.cell.Set(target);
+  }
+  ELEGY_CHAOS_POINT("weak handle to be written");
+  node.table->StoreUnlessDead(node, target,
+                              [&] { return IsDeadThoughHeld(heap, heap.Resolve(target).start); });
 }
 
 // The deletion part alone: see src/heap/root_table.h.
@@ -43,26 +48,31 @@ void Barrier(MutatorImpl& mutator, const void* old_target) {
 
 }  // namespace
 
-void RootHandle::Assign(void* target, bool strong) {
+void RootHandle::AssignStrong(void* target) {
   if (node_ != nullptr && target != nullptr) {
     HeapCore* const heap = node_->table->heap();
     if (heap != nullptr && heap->Contains(target)) {
-      if (!strong) return node_->cell.Set(target);
       MutatorImpl* const mutator = MutatorOf(heap);
       if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
       Barrier(*mutator, node_->cell.Target());
       return node_->cell.Set(target);
     }
   }
-  RootNode* const node =
-      target == nullptr ? nullptr : HeapOf(target).roots->NewNode(target, strong);
-  Release();
-  node_ = node;
+  Replace(target == nullptr ? nullptr : HeapOf(target).roots->NewNode(target, /*strong=*/true));
 }
 
-void RootHandle::AssignStrong(void* target) { Assign(target, /*strong=*/true); }
 void RootHandle::AssignWeak(void* target) {
-  Assign(IsDeadHere(target) ? nullptr : target, /*strong=*/false);
+  if (target == nullptr) return Replace(nullptr);
+  HeapState& heap = HeapOf(target);
+  if (node_ == nullptr || node_->table != heap.roots) {
+    Replace(heap.roots->NewNode(nullptr, /*strong=*/false));
+  }
+  WriteWeakNode(heap, *node_, target);
+}
+
+void RootHandle::Replace(RootNode* node) noexcept {
+  Release();
+  node_ = node;
 }
 
 // A mutator of the heap shades behind its own barrier; any other thread under the table's lock.

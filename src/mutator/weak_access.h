@@ -4,7 +4,8 @@
 // has answered null. The views that there are at the flip answer null from then on, by the phase
 // and the set of the condemned, until clearing has come to them; views that are made meanwhile are
 // made empty. The set stays until handshake 4 has been answered, for who has read the phase before
-// it was Idle may still ask; no safepoint lies between the two.
+// it was Idle may still ask; no safepoint lies between the two. Threads that answer no handshake
+// ask under the root table's lock (src/heap/root_table.h).
 
 #ifndef ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_
 #define ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_

@@ -47,7 +47,8 @@ void ForEachBit(std::uint64_t bits, std::size_t first, F&& each) {
   }
 }
 
-// Sweeps one small block and returns how many of its objects live.
+// Sweeps one small block and returns how many of its cells hold live objects, or are referred to
+// although their constructors have thrown: then it stays a block of its kind.
 std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
                        std::uint32_t epoch) {
   BlockInfo info = heap.pool.Info(block);
@@ -55,6 +56,7 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
   const ObjectBits allocated = heap.pool.Bits(1 - heap.MarkWhich());
   const std::size_t words = (info.Capacity() + 63) / 64;
   std::size_t live = 0;
+  std::size_t marked_cells = 0;
   for (std::size_t word = 0; word < words; word++) {
     // Marks first: a cell that is being abandoned loses its allocated bit before its mark, so that
     // it is never taken for a dead object.
@@ -72,10 +74,11 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
     marks.Intersect(block, word, was);
     allocated.Intersect(block, word, 0);
     live += static_cast<std::size_t>(std::popcount(marked & was));
+    marked_cells += static_cast<std::size_t>(std::popcount(marked));
   }
   heap.swept_live_bytes.Add(live * info.Stride());
   info.SetEpoch(epoch);
-  return live;
+  return marked_cells;
 }
 
 // Free from now on, but only for what is like it.
@@ -165,7 +168,11 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
     const std::size_t span = heap.pool.SpanOf(head);
     if (marked) {
       heap.pool.Info(head).SetEpoch(epoch);
-      heap.swept_live_bytes.Add(span * kBlockBytes);
+      if (was) {
+        heap.swept_live_bytes.Add(span * kBlockBytes);
+      } else {
+        marks.Intersect(head, 0, 0);  // referred to, although its constructor has thrown
+      }
       survivors.push_back(head);
     } else {
       if (was) DestroyLarge(heap, head);  // not if its constructor has thrown

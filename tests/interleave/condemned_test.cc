@@ -29,6 +29,7 @@ class CondemnedScene : public WholeHeap {
 
   bool CellIsEmpty() const { return holder->weak.Get() == nullptr; }
   bool EntryIsGone() const { return !map->Has(target); }
+  bool HandleIsEmpty() const { return handle.Get() == nullptr; }
 
   void ShutDown() {
     Mutator mutator(heap);
@@ -41,6 +42,7 @@ class CondemnedScene : public WholeHeap {
   Persistent<Holder> holder;
   Persistent<Map> map;
   Persistent<FinalizationRegistry<int>> registry;
+  WeakPersistent<Thing> handle;
   int destroyed = 0;
   int delivered = 0;
 };
@@ -75,13 +77,17 @@ TEST(CondemnedTest, WhatIsWrittenMeanwhileStaysOrDies) {
                 ReadyInRegion(mutator);
                 scene.holder->weak = scene.target.get();
                 Require(scene.map->Set(scene.target, scene.target.get()).ok(), "not set");
+                scene.handle = scene.target.get();
                 bool cell = false;
                 bool entry = false;
+                bool handle = false;
                 for (int i = 0; i < 4; i++) {
                   Require(!cell || scene.CellIsEmpty(), "a cell reads its target after null");
                   Require(!entry || scene.EntryIsGone(), "a key is found again");
+                  Require(!handle || scene.HandleIsEmpty(), "a handle reads its target after null");
                   cell = scene.CellIsEmpty();
                   entry = scene.EntryIsGone();
+                  handle = scene.HandleIsEmpty();
                   mutator.Safepoint();
                 }
               },

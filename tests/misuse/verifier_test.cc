@@ -19,6 +19,13 @@ struct Leaf {
 struct Box {
   Member<Leaf> leaf;
 };
+struct Refusing {
+  explicit Refusing(Persistent<Refusing>& handle) {
+    handle = this;
+    throw 1;
+  }
+  void Trace(Visitor&) const {}
+};
 
 }  // namespace misused
 
@@ -26,6 +33,7 @@ namespace {
 
 using misused::Box;
 using misused::Leaf;
+using misused::Refusing;
 using testing::CycleStep;
 using testing::CycleStepper;
 
@@ -57,6 +65,16 @@ void ReviveAfterMarking(Heap& heap) {
 TEST_F(VerifierDeathTest, AStoreWithoutABarrierIsFoundWithBothTypes) {
   EXPECT_DEATH(ReviveAfterMarking(heap()),
                "elegy: verifier: .*misused::Box refers to an unmarked .*misused::Leaf");
+}
+
+// A constructor has handed its object out for good, and thrown.
+TEST_F(VerifierDeathTest, AHandleToWhatWasNeverBuiltIsFoundWithItsType) {
+  Persistent<Refusing> handle;
+  EXPECT_THROW(Make<Refusing>(handle), int);
+  EXPECT_DEATH(heap().Collect(),
+               "elegy: verifier: a Persistent refers to a .*misused::Refusing whose constructor "
+               "has thrown");
+  handle = nullptr;
 }
 
 // A turn keeps its targets, whose only other reference is weak.

@@ -315,6 +315,46 @@ TEST_F(HeapForkTest, WhatAVanishedThreadWasConstructingIsNoObject) {
   EXPECT_EQ(SlowlyBuilt::destroyed, 1);
 }
 
+// The thread that forks is a mutator of one heap; those of the other vanish, too.
+TEST_F(HeapForkTest, TwoHeapsAreForkedTogether) {
+  SlowlyBuilt::destroyed = 0;
+  Heap second(TestOptions());
+  WeakPersistent<Node> of_first, of_second;
+  Blocked in_first(heap());
+  Blocked in_second(second);
+  in_first.Begin(of_first);
+  in_second.Begin(of_second);
+  std::atomic<bool> entered{false}, leave{false};
+  Actor building(second);
+  building.Start([&] { Make<SlowlyBuilt>(entered, leave); });
+  while (!entered) std::this_thread::yield();
+  second.RequestCollection();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  ASSERT_TRUE(second.PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    ExpectCollects();
+    second.AfterFork();
+    ExpectCollects();
+    EXPECT_EQ(of_first.Get(), nullptr);
+    Detach();
+    const Mutator guest(second);
+    second.Collect(StackState::kNoPointers);
+    EXPECT_EQ(of_second.Get(), nullptr);
+    EXPECT_EQ(SlowlyBuilt::destroyed, 0);
+    for (int i = 0; i < 100'000; i++) Make<Node>(i);
+  });
+  second.AfterFork();
+  heap().AfterFork();
+  leave = true;
+  ExpectSuccess(child);
+  building.Await();
+  second.Collect();
+  EXPECT_EQ(SlowlyBuilt::destroyed, 1);
+  EXPECT_NE(of_first.Get(), nullptr);
+  ExpectCollects();
+}
+
 // One callback inside the other: the child has seen the end of neither.
 TEST_F(HeapForkTest, CallbacksOfAVanishedThreadAreOver) {
   using Registry = FinalizationRegistry<int>;

@@ -1,6 +1,9 @@
 // What a mutator does for a collector that cannot keep up: a bounded part of its marking.
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -8,11 +11,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+thread_local std::uint64_t yields = 0;
+
+}  // namespace
+}  // namespace elegy::test
+
+// In the C library's place, for the whole process.
+extern "C" int sched_yield() noexcept {
+  elegy::test::yields++;
+  return static_cast<int>(syscall(SYS_sched_yield));
+}
 
 namespace elegy::test {
 namespace {
@@ -92,6 +110,42 @@ TEST_F(MemoryAssistTest, OneAllocationOfASmallObjectTracesAPartOfWhatItsBlockCos
   EXPECT_LE(most, kBound);
 }
 
+template <int kNumber>
+struct Tiny {
+  std::array<std::int64_t, 2> values = {};
+};
+template <int... kNumbers>
+void MakeOneOfEach(std::integer_sequence<int, kNumbers...>) {
+  (Make<Tiny<kNumbers>>(), ...);
+}
+
+// Each block has its price, whichever of them is claimed first, and next.
+TEST_F(MemoryAssistTest, WhoAlternatesBetweenTypesPaysForAllTheirBlocks) {
+  constexpr std::size_t kElements = 80'000;
+  constexpr int kTypes = 8;
+  constexpr std::size_t kBlocks = 4;  // of each type
+  constexpr std::size_t kObjects = kBlocks * (16 << 10) / sizeof(Tiny<0>);
+  constexpr std::size_t kPrice = 1024;
+  is_mutator = true;
+  collector_may_go_on = true;
+  std::vector<Persistent<Element>> elements;
+  for (std::size_t i = 0; i < kElements; i++) elements.emplace_back(Make<Element>());
+  CollectPrecisely();
+  collector_may_go_on = false;
+  traced_by_mutator = 0;
+  for (int i = 0; i < 10'000'000 && traced_by_mutator == 0; i++) {
+    Make<Small>();
+    if (i % 1000 == 0) std::this_thread::yield();  // the collector gets there
+  }
+  ASSERT_GT(traced_by_mutator, 0u);
+  traced_by_mutator = 0;
+  for (std::size_t i = 0; i < kObjects; i++) {
+    MakeOneOfEach(std::make_integer_sequence<int, kTypes>());
+  }
+  EXPECT_GE(traced_by_mutator, kTypes * kBlocks * kPrice * 3 / 4);
+  collector_may_go_on = true;
+}
+
 // The answers to handshake 3 tell how many rounds it took to find that nothing is left to mark. A
 // mutator that asked for another one with each block it takes would keep the cycle from its end.
 TEST_F(MemoryAssistTest, WhoFindsNothingToMarkCausesNoFurtherRound) {
@@ -102,6 +156,21 @@ TEST_F(MemoryAssistTest, WhoFindsNothingToMarkCausesNoFurtherRound) {
   for (int i = 0; i < kArrays; i++) MakeArray<char>(4 << 10);  // the goal is a sixteenth of that
   stepper.FinishCycle();
   EXPECT_EQ(heap().Stats().handshakes[2].answers, 1u);
+}
+
+// It lets others have the core, the collector for one, but not with each block it takes.
+TEST_F(MemoryAssistTest, WhoFindsNothingToMarkYieldsOnceInAMebibyte) {
+  constexpr std::uint64_t kPortion = 1 << 20;
+  constexpr int kArrays = 4096;
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  const std::uint64_t before = heap().Stats().heap_bytes;
+  yields = 0;
+  for (int i = 0; i < kArrays; i++) MakeArray<char>(4 << 10);
+  const std::uint64_t portions = (heap().Stats().heap_bytes - before) / kPortion;
+  EXPECT_GE(portions, 16u);
+  EXPECT_GE(yields, portions - 3);  // the first are within the goal
+  EXPECT_LE(yields, portions);
 }
 
 }  // namespace

@@ -332,5 +332,134 @@ TYPED_TEST(MemoryConstructorTest, OneThatThrowsWhileItIsYetToBeSweptLeavesNothin
   }
 }
 
+// ---- constructors that have handed out their object ----
+
+template <class T>
+struct Holder {
+  Member<T> slot;
+};
+
+// It has taken the reference back; what the barrier has noted of it is still there.
+TYPED_TEST(MemoryConstructorTest, OneThatWasReferredToBeforeItThrewLeavesNothing) {
+  const Persistent<Holder<TypeParam>> holder = Make<Holder<TypeParam>>();
+  for (const CycleStep step : kAllSteps) {
+    CycleStepper stepper(this->heap());
+    stepper.AdvanceTo(step);
+    this->Fail([&](TypeParam* self) {
+      holder->slot = self;
+      holder->slot = nullptr;
+    });
+    stepper.FinishCycle();
+    for (int i = 0; i < 3; i++) this->CollectPrecisely();
+    EXPECT_EQ(TypeParam::destroyed, 0) << static_cast<int>(step);
+  }
+}
+
+// A misuse, but not by all: what the constructor has made may refer to its object, and live on for
+// a while because of a stale word.
+TYPED_TEST(MemoryConstructorTest, OneThatThrewAndIsReferredToIsNeverDestroyed) {
+  Persistent<Holder<TypeParam>> holder = Make<Holder<TypeParam>>();
+  this->Fail([&](TypeParam* self) { holder->slot = self; });
+  for (int i = 0; i < 3; i++) this->CollectPrecisely();
+  holder = nullptr;
+  for (int i = 0; i < 3; i++) this->CollectPrecisely();
+  EXPECT_EQ(TypeParam::destroyed, 0);
+}
+
+TYPED_TEST(MemoryConstructorTest, WeakReadsBringBackNoneThatThrew) {
+  for (const CycleStep step :
+       {CycleStep::kBarrierOn, CycleStep::kStacksScanned, CycleStep::kMarked}) {
+    WeakPersistent<TypeParam> weak;
+    this->Fail([&](TypeParam* self) { weak = self; });
+    CycleStepper stepper(this->heap());
+    stepper.AdvanceTo(step);
+    NoInline([&] { weak.Get(); });
+    stepper.FinishCycle();
+    EXPECT_EQ(weak.Get(), nullptr) << static_cast<int>(step);
+    for (int i = 0; i < 2; i++) this->CollectPrecisely();
+    EXPECT_EQ(TypeParam::destroyed, 0) << static_cast<int>(step);
+  }
+}
+
+TYPED_TEST(MemoryConstructorTest, WeakHandlesToOneThatThrewNameNoneThatIsMadeLater) {
+  WeakPersistent<TypeParam> weak;
+  this->Fail([&](TypeParam* self) { weak = self; });
+  this->Detach();
+  const Mutator again(this->heap());
+  std::vector<Persistent<TypeParam>> later;
+  for (int i = 0; i < 100; i++) later.emplace_back(Make<TypeParam>([](TypeParam*) {}));
+  this->heap().Collect();
+  EXPECT_EQ(weak.Get(), nullptr);
+}
+
+// Does not get to its last slot if it is handed out.
+class Unfinished {
+ public:
+  explicit Unfinished(Leaf* leaf) : leaf_(leaf) {}
+  explicit Unfinished(Member<Unfinished>& to) : refusal_(HandOut(to)), leaf_(nullptr) {}
+  void Trace(Visitor& visitor) const { visitor.Trace(leaf_); }
+
+ private:
+  int HandOut(Member<Unfinished>& to) {
+    to = this;
+    throw Trouble();
+  }
+
+  int refusal_ = 0;
+  Member<Leaf> leaf_;
+};
+
+class UnfinishedTest : public HeapTest {};
+
+// What an earlier object has left there is no reference.
+TEST_F(UnfinishedTest, ASlotThatWasNotReachedRefersToNothing) {
+  Persistent<Leaf> leaf = Make<Leaf>(1);
+  const WeakPersistent<Leaf> weak = leaf.get();
+  const auto place =
+      NoInline([&] { return ~reinterpret_cast<std::uintptr_t>(Make<Unfinished>(leaf)); });
+  CollectPrecisely();
+  const Persistent<Holder<Unfinished>> holder = Make<Holder<Unfinished>>();
+  NoInline([&] { EXPECT_THROW(Make<Unfinished>(holder->slot), Trouble); });
+  ASSERT_EQ(~reinterpret_cast<std::uintptr_t>(holder->slot.get()), place);
+  leaf = nullptr;
+  CollectPrecisely();
+  EXPECT_EQ(weak.Get(), nullptr);
+}
+
+// Says when it is traced before it is built.
+class Building {
+ public:
+  template <class F>
+  explicit Building(F&& f) {
+    std::forward<F>(f)(this);
+    is_built_ = true;
+  }
+  void Trace(Visitor&) const {
+    if (!is_built_) halves_were_traced = true;
+  }
+  static std::atomic<bool> halves_were_traced;
+
+ private:
+  bool is_built_ = false;
+};
+std::atomic<bool> Building::halves_were_traced{false};
+
+class BuildingTest : public HeapTest {};
+
+TEST_F(BuildingTest, AWeakReadBeforeTheScanGivesTheMarkerNoHalf) {
+  Building::halves_were_traced = false;
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(CycleStep::kBarrierOn);
+  WeakPersistent<Building> weak;
+  const Persistent<Building> built = Make<Building>([&](Building* self) {
+    weak = self;
+    EXPECT_EQ(weak.Get(), self);
+    stepper.AdvanceTo(CycleStep::kMarked);
+  });
+  stepper.FinishCycle();
+  EXPECT_FALSE(Building::halves_were_traced);
+  EXPECT_EQ(weak.Get(), built);
+}
+
 }  // namespace
 }  // namespace elegy::test

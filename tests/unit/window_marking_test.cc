@@ -1,5 +1,6 @@
-// The collector has found nothing left to mark while a mutator that helps it still holds an object
-// that it has marked and not traced. The mutator hands over the rest, and the collector asks.
+// A mutator helps to mark. The collector has found nothing left to mark while the mutator still
+// holds an object that it has marked and not traced: it hands over the rest, and the collector
+// asks. Or not all mutators have been scanned: then it must not help yet.
 
 #include <gtest/gtest.h>
 
@@ -7,8 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "elegy/elegy.h"
+#include "tests/support/actor.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/held_point.h"
 #include "tests/support/stress.h"
@@ -89,6 +93,73 @@ TEST_F(WindowMarkingTest, WhatAHelpingMutatorHandsOverIsMarked) {
     }
     ASSERT_EQ(length, kLength);
   }
+}
+
+class WindowScanTest : public HeapTest {
+ public:
+  WindowScanTest() : HeapTest({.initial_heap_bytes = 1 << 20}) {}
+};
+
+// Says when it is traced before it is built.
+struct Building {
+  template <class F>
+  explicit Building(F&& f) {
+    std::forward<F>(f)(this);
+    is_built = true;
+  }
+  void Trace(Visitor&) const {
+    if (!is_built) halves_were_traced = true;
+  }
+  bool is_built = false;
+  static std::atomic<bool> halves_were_traced;
+};
+std::atomic<bool> Building::halves_were_traced{false};
+
+struct Slots {
+  Member<Building> building;
+  Member<Node> node;
+};
+
+// A constructor has handed out its object, and its thread has not been scanned. Another mutator
+// has been; it overwrites the reference, and more than its buffer holds, and then allocates.
+TEST_F(WindowScanTest, NobodyTracesWhatIsUnderConstructionBeforeItsMutatorIsScanned) {
+  constexpr std::size_t kNodes = 2000;
+  Building::halves_were_traced = false;
+  const Persistent<Slots> slots = Make<Slots>();
+  std::vector<Persistent<Slots>> others;
+  for (std::size_t i = 0; i < kNodes; i++) {
+    others.emplace_back(Make<Slots>(nullptr, Make<Node>(Canary(1))));
+  }
+  HeldPoint known(ChaosPointOf("nobody scanned"));
+  Actor actor(heap());
+  std::atomic<bool> arrived{false};
+  std::thread waiter([&] {
+    known.Await();
+    arrived = true;
+  });
+  heap().RequestCollection();
+  while (!arrived) mutator().Safepoint();
+  waiter.join();
+  std::atomic<bool> building{false};
+  std::atomic<bool> may_end{false};
+  actor.Start([&] {
+    Make<Building>([&](Building* self) {
+      slots->building = self;
+      building = true;
+      while (!may_end) std::this_thread::yield();
+    });
+  });
+  while (!building) std::this_thread::yield();
+  const std::uint64_t answers = Answers(heap(), 2);
+  known.Release();
+  while (Answers(heap(), 2) == answers) mutator().Safepoint();
+  slots->building = nullptr;
+  for (const Persistent<Slots>& each : others) each->node = nullptr;
+  for (int i = 0; i < 4096; i++) MakeArray<char>(4 << 10);
+  may_end = true;
+  actor.Await();
+  heap().Collect();
+  EXPECT_FALSE(Building::halves_were_traced);
 }
 
 }  // namespace
