@@ -1,18 +1,20 @@
-/* Conservative candidates against cells that are claimed, given back and abandoned.
+/* Conservative candidates against cells that are claimed and given back, and those whose constructors
+ * have thrown.
  *
  * README.md says what stands for what. One cell of a block with two owners, one after the other at
  * most, and a word in some stack that names it whatever it holds. The marker's tests and the owners'
  * changes of the two bits are single steps; locks make them more where the code has locks.
  *
  * Checked: the marker never traces a cell that holds no whole object; the sweep never destroys what
- * is none; afterwards the bits that the next cycle starts from say what the cell holds.
+ * is none; afterwards the bits that the next cycle starts from say what the cell holds. One whose
+ * constructor has thrown stays allocated to the next cycle's end, and longer if something marks it.
  */
 #define M 2
 
 #define H_SCAN 2
 #define H_QUIESCE 4
 
-mtype = { Free, Claimed, Building, Object };
+mtype = { Free, Claimed, Building, Object, Failed };
 
 mtype cell = Free; /* what it truly holds */
 bit allocated = 0; /* in the old bitmap */
@@ -20,6 +22,7 @@ bit marked = 0;
 bit owned = 0;     /* the block has an owner */
 bit lock = 0;      /* candidates_mutex */
 bit word = 0;      /* a scan has found the word: a candidate */
+bit failing = 0;   /* the constructor had thrown when the cycle began */
 byte asked[M];
 byte finished = 0;
 
@@ -55,25 +58,13 @@ proctype Mutator(byte m) {
      allocated = 1
 #endif
 
-  /* Make, to the end or to an exception, with safepoints inside. Its cell is not claimed again in
-   * this cycle; the model leaves the block with its owner, so that nobody does. */
+  /* Make, to the end or to an exception, with safepoints inside. No safepoint lies between the
+   * exception and the mark. */
   :: atomic { own && cell == Claimed -> cell = Building; constructing = 1 }
   :: atomic { constructing -> cell = Object; constructing = 0; own = 0 }
-  :: atomic { constructing -> constructing = 0; own = 0 };
-     /* AbandonCell */
-#ifndef BUG_ABANDON_WITHOUT_LOCK
-     enter();
-#endif
-     cell = Free;
-#ifdef BUG_ABANDON_MARKED_FIRST
-     marked = 0;
-     allocated = 0;
-#else
-     allocated = 0;
-     marked = 0;
-#endif
-#ifndef BUG_ABANDON_WITHOUT_LOCK
-     leave();
+  :: atomic { constructing -> constructing = 0; own = 0; cell = Failed };
+#ifndef BUG_FAILED_NOT_MARKED
+     marked = 1;
 #endif
      skip
 
@@ -102,8 +93,21 @@ inline handshake(kind) {
 }
 
 /* Tracing a cell that holds no object reads garbage; one under construction is scanned by its
- * mutator, and marked, so that nobody else traces it. */
+ * mutator, and marked, so that nobody else traces it. One whose constructor has thrown is looked up
+ * before it is traced. */
+#ifdef BUG_FAILED_TRACED
 inline process() { assert(cell == Object) }
+#else
+inline process() { assert(cell == Object || cell == Failed) }
+#endif
+
+inline free_failing() {
+  if
+  :: failing && !marked -> allocated = 0; atomic { cell = Free; failing = 0 }
+  :: failing && marked -> failing = 0
+  :: else
+  fi
+}
 
 proctype Collector() {
   bit test = 0, live = 0, was = 0;
@@ -134,15 +138,11 @@ proctype Collector() {
 
   /* Much later, after the flip. */
   handshake(H_QUIESCE);
+  free_failing();
 
   /* SweepBlock */
-#ifdef BUG_SWEEP_READS_ALLOCATED_FIRST
-  was = allocated;
-  live = marked;
-#else
   live = marked;
   was = allocated;
-#endif
   atomic {
     if
     :: was && !live -> assert(cell == Object); cell = Free
@@ -153,10 +153,19 @@ proctype Collector() {
   allocated = 0;
   /* What the next cycle takes for allocated, once everybody has come to the end of what he was at. */
   (finished == M);
-  assert(!marked || cell == Object);
-  assert(cell != Object || marked)
+  assert(!marked || cell == Object || cell == Failed);
+  assert((cell != Object && cell != Failed) || marked);
+  assert(!failing)
 }
 
 init {
+  if
+  :: skip
+  :: cell = Failed; allocated = 1; failing = 1
+  :: cell = Failed; allocated = 1; /* too late for this cycle, but before the swap */
+#ifndef BUG_FAILED_NOT_MARKED_AT_THE_SWAP
+     marked = 1
+#endif
+  fi;
   atomic { run Mutator(0); run Mutator(1); run Collector() }
 }

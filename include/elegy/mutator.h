@@ -44,8 +44,8 @@ class Mutator {
   // Answers handshakes, never runs a callback. Throws std::bad_alloc past max_heap_bytes, once a
   // full cycle has failed to make room; a constructor's exception leaves nothing behind. A
   // constructor may hand out `this`, also to other threads. Before it throws it has to take all
-  // strong references back: what they name then is no object. Weak views of it read cleared after
-  // the next cycle.
+  // strong references back: what they name then is no object, though nothing else gets its memory
+  // while they do. Weak views of it read cleared after the next cycle.
   template <class T, class... A>
   T* Make(A&&... args) {
     return internal::MakeIn<T>(*core_, std::forward<A>(args)...);

@@ -23,7 +23,7 @@
 // shades the link's target (deletion part), and a mutator's scan takes all it holds; the window
 // before its scan, in which a pointer could move from an unscanned stack into an object that has
 // been traced or blackened already, is closed by the insertion part. A weak read that brings an
-// unmarked target back is counted and shades it. A round begins when the markers have found nothing
+// unmarked target back after that is counted and shades it. A round begins when the markers have found nothing
 // left, and reads the number of resurrections before it asks. If the dirty flag is clear after it,
 // no mutator has marked or shaded anything between its answer to the last round and that to this
 // one; so none has handed over anything grey, for which the flag alone is asked. If no thread
@@ -121,7 +121,8 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   report.allocated_before = allocated_at_start_ - allocated_at_end_;
   Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
 
-  CondemnIfAsked();
+  Condemn();
+  ELEGY_CHAOS_POINT("condemned, bitmaps not swapped");
   TurnBarrierOn();
   gate_.Pass(CycleStep::kBarrierOn);
   ELEGY_CHAOS_POINT("nobody scanned");
@@ -160,19 +161,21 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   Notify(HeapEvent::Kind::kCycleFinished, number, report.live_bytes);
 }
 
-// For Shutdown(kDeliverAll): in this cycle the registered targets count as dead from the flip on,
-// whatever refers to them strongly. The set is complete before the cycle's phase can be seen, and
-// stays until no weak access of this cycle is under way (src/mutator/weak_access.h).
-void HeapImpl::CondemnIfAsked() {
+// In this cycle objects whose constructors have thrown and, for Shutdown(kDeliverAll), the
+// registered targets count as dead from the flip on, whatever refers to them strongly. The set is
+// complete before the cycle's phase can be seen, and stays until no weak access of this cycle is
+// under way (src/mutator/weak_access.h).
+void HeapImpl::Condemn() {
+  const std::vector<void*>& failing = state_.failed.TakeFailing();
+  std::vector<const void*> targets(failing.begin(), failing.end());
   // Acquire: pairs with the release in Shutdown.
-  if (!condemn_requested_.exchange(false, std::memory_order_acquire)) return;
-  std::vector<const void*> targets;
-  {
+  if (condemn_requested_.exchange(false, std::memory_order_acquire)) {
     MutexLock lock(state_.registries_mutex);
     for (const std::shared_ptr<RegistryCore>& core : state_.registries) {
       core->AppendTargets(targets);
     }
   }
+  if (targets.empty()) return;
   condemned_ = absl::flat_hash_set<const void*>(targets.begin(), targets.end());
   state_.condemned.store(&condemned_, std::memory_order_release);  // see HeapState::Condemned
 }
@@ -182,7 +185,7 @@ void HeapImpl::CondemnIfAsked() {
 void HeapImpl::TurnBarrierOn() {
   {
     MutexLock lock(state_.mutators_mutex);
-    state_.SwapBitmaps();
+    state_.failed.SwapBitmaps();
     state_.newest = Handshake::kBarrierOn;
   }
   ELEGY_CHAOS_POINT("bitmaps swapped");
@@ -272,8 +275,9 @@ void HeapImpl::TurnBarrierOff() {
   state_.roots->PassThrough();
   TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
-  state_.condemned.store(nullptr, std::memory_order_release);  // as in CondemnIfAsked
+  state_.condemned.store(nullptr, std::memory_order_release);  // as in Condemn
   condemned_.clear();
+  state_.failed.FreeFailing();
 }
 
 void HeapImpl::Sweep(CycleReport& report) {

@@ -81,6 +81,7 @@ HeapImpl::~HeapImpl() {
   }
   StopThreads();
   RemoveFromDirectory(state_);
+  state_.failed.FreeAll();
   DestroyAll(state_);
   TableArrays::FreeAll(state_, TableArrays::TakeRetired(state_));
 }

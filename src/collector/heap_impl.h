@@ -92,7 +92,7 @@ class HeapImpl {
   void RunCycle(std::uint64_t number);
 
   // The steps of a cycle, in order.
-  void CondemnIfAsked();
+  void Condemn();
   void TurnBarrierOn();
   void MarkRoots(Marker& marker);
   void MarkCandidates(Marker& marker, const std::vector<void*>& words);

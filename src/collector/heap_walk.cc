@@ -12,7 +12,7 @@ namespace elegy::internal {
 namespace {
 
 // The cells that hold no whole object although their bits are set.
-std::vector<const void*> UnbuiltCells(const HeapState& state) ELEGY_REQUIRES(state.mutators_mutex) {
+std::vector<const void*> UnbuiltCells(HeapState& state) ELEGY_REQUIRES(state.mutators_mutex) {
   std::vector<const void*> cells;
   for (const auto& [id, mutator] : state.mutators) {
     for (std::size_t i = 0; i < mutator->owned.size(); i++) {
@@ -23,6 +23,7 @@ std::vector<const void*> UnbuiltCells(const HeapState& state) ELEGY_REQUIRES(sta
       cells.push_back(node->object);
     }
   }
+  state.failed.AppendTo(cells);
   return cells;
 }
 

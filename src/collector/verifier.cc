@@ -24,7 +24,7 @@ class CheckingVisitor final : public Visitor, public TableMarker {
   }
   void CheckHandle(const void* target) {
     Check(target, "a Persistent");
-    if (target == nullptr || state_.IsAllocated(state_.Resolve(target))) return;
+    if (target == nullptr || !state_.failed.IsFailed(state_.Resolve(target))) return;
     Fail("verifier: a Persistent refers to a " + std::string(state_.InfoOf(target).Type()->name) +
          " whose constructor has thrown");
   }

@@ -35,12 +35,15 @@ class BlockWord {
   const Shape& GetShape() const { return g_shapes[bits_ >> kShapeShift]; }
   // Whether some object of the block has ever been a key of a weak map.
   bool HasWeakKeys() const { return (bits_ & kWeakKeys) != 0; }
+  // Whether some constructor of an object of the block has ever thrown.
+  bool HasFailed() const { return (bits_ & kFailed) != 0; }
 
   static constexpr std::uint32_t kWeakKeys = 4;
+  static constexpr std::uint32_t kFailed = 8;
 
  private:
   static constexpr std::uint32_t kKindMask = 3;
-  static constexpr int kShapeShift = 3;
+  static constexpr int kShapeShift = 4;
 
   std::uint32_t bits_;
 };
@@ -77,6 +80,11 @@ class BlockInfo {
   // Relaxed: see src/mark/ephemerons.h for what orders it.
   void SetHasWeakKeys() {
     if (!Word().HasWeakKeys()) word_->fetch_or(BlockWord::kWeakKeys, std::memory_order_relaxed);
+  }
+
+  // Noted before the cell is reserved. Relaxed: see src/heap/failed_objects.h for what orders it.
+  void SetHasFailed() {
+    if (!Word().HasFailed()) word_->fetch_or(BlockWord::kFailed, std::memory_order_relaxed);
   }
 
   // `shape`: the number of the space, or that of the large object's type. Release: pairs with Kind.

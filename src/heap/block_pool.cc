@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBitsBytesPerBlock = kWordsPerBlock * sizeof(std::uint64_t);
 constexpr std::size_t kTableBytesPerBlock =
-    sizeof(std::uint32_t) + sizeof(BlockRest) + 2 * kBitsBytesPerBlock;
+    sizeof(std::uint32_t) + sizeof(BlockRest) + 3 * kBitsBytesPerBlock;
 
 // A free run shorter than this keeps its memory: giving it back would cost more system calls than
 // it is worth.

@@ -32,6 +32,8 @@ class BlockPool {
   std::size_t ReservedBytes() const { return block_count_ * kBlockBytes; }
   BlockInfo Info(std::size_t block) const { return {words_[block], rests_[block]}; }
   ObjectBits Bits(std::size_t which) const { return bits_[which]; }
+  // The cells that are reserved (src/heap/failed_objects.h).
+  ObjectBits FailedBits() const { return bits_[2]; }
   char* Address(std::size_t block) const {
     return reinterpret_cast<char*>(base_ + block * kBlockBytes);
   }
@@ -74,7 +76,7 @@ class BlockPool {
   std::size_t block_count_ = 0;
   std::atomic<std::uint32_t>* words_ = nullptr;  // see BlockInfo
   BlockRest* rests_ = nullptr;
-  ObjectBits bits_[2];
+  ObjectBits bits_[3];
   void* tables_ = nullptr;
   std::size_t table_bytes_ = 0;
 

@@ -20,6 +20,7 @@
 #include "src/heap/accounting.h"
 #include "src/heap/block_pool.h"
 #include "src/heap/collection_request.h"
+#include "src/heap/failed_objects.h"
 #include "src/heap/held_blocks.h"
 #include "src/heap/histogram.h"
 #include "src/heap/object_ref.h"
@@ -53,7 +54,7 @@ struct RecordCounters {
 struct HeapState : HeapCore {
   // Complete options: no zero stands for a default any more.
   HeapState(const HeapOptions& complete_options, std::size_t reserve_bytes)
-      : options(complete_options), pool(reserve_bytes), roots(new RootTable(*this)) {
+      : options(complete_options), pool(reserve_bytes), failed(*this), roots(new RootTable(*this)) {
     base = pool.Base();
     reserved_bytes = pool.ReservedBytes();
   }
@@ -68,8 +69,7 @@ struct HeapState : HeapCore {
     const ObjectRef ref = Resolve(object);
     return MarkBits().Test(ref.block, ref.index);
   }
-  // While this cycle's marks are valid: whether the cell holds an object. Relaxed: who has found a
-  // pointer to it, by an acquire, sees the bit as it was when the pointer was stored, or later.
+  // While this cycle's marks are valid: whether the cell is allocated. For the verifier.
   bool IsAllocated(const ObjectRef& ref) const {
     return pool.Bits(1 - MarkWhich()).Test(ref.block, ref.index);
   }
@@ -146,10 +146,14 @@ struct HeapState : HeapCore {
   std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;
 
-  // The objects that Shutdown(kDeliverAll) declares dead at the next flip; set before that cycle's
-  // first handshake, constant until its last has been answered. Null at all other times.
+  // Objects whose constructors have thrown.
+  FailedObjects failed;
+
+  // The objects that die at the next flip whatever refers to them: those that Shutdown(kDeliverAll)
+  // declares dead, and those whose constructors have thrown. Set before that cycle's first
+  // handshake, constant until its last has been answered. Null at all other times.
   std::atomic<const absl::flat_hash_set<const void*>*> condemned{nullptr};
-  // Acquire: pairs with the release in CondemnIfAsked; the set is read as it was completed.
+  // Acquire: pairs with the release in Condemn; the set is read as it was completed.
   const absl::flat_hash_set<const void*>* Condemned() const {
     return condemned.load(std::memory_order_acquire);
   }

@@ -12,21 +12,16 @@
 //   sweeper            clears                                 (become the allocated bits)
 //
 // Mark bits are monotone between handshake 1 and handshake 4, but for cells given back, which hold
-// no object: the rest of a run whose owner detaches, a cell whose constructor has thrown. A word of
-// some stack may name such a cell, and while it was its owner's it was allocated and marked. If it
-// lost both bits between the marker's test of the one and its setting of the other, it would be
-// traced, though it holds no object, and destroyed by a later sweep. So candidates are tested and
-// marked under candidates_mutex, and cells are given back under it. Who claims cells sets their
-// mark bits before their allocated bits (release; the test of a candidate acquires): no free cell
-// is seen as allocated and unmarked. What else may name a cell without an object is a reference
-// that a constructor has given away before it threw: such a cell may be marked and traced
-// (AbandonCell), but without its allocated bit it does not become an object by that.
+// no object: the rest of a run whose owner detaches. A word of some stack may name such a cell, and
+// while it was its owner's it was allocated and marked. If it lost both bits between the marker's
+// test of the one and its setting of the other, it would be traced, though it holds no object, and
+// destroyed by a later sweep. So candidates are tested and marked under candidates_mutex, and cells
+// are given back under it. Who claims cells sets their mark bits before their allocated bits
+// (release; the test of a candidate acquires): no free cell is seen as allocated and unmarked. In a
+// word without allocated bits nobody else can write: claimed whole, it is stored.
 //
-// A thrown constructor's cell may lie in a block that has another owner by now, or is being swept.
-// It loses its allocated bit first, and then its mark, if it had one. So who takes a cell for free
-// and finds its mark still set (having read the allocated bits first, with acquire, if it claims
-// the cell; last, if it sweeps) waits for candidates_mutex, lest the mark it is about to set is
-// cleared. In a word without allocated bits nobody else can write: claimed whole, it is stored.
+// The cell of an object whose constructor has thrown keeps its bits until a sweep is about to begin
+// (src/heap/failed_objects.h).
 //
 // The bits themselves are relaxed: that an object is marked carries nothing but itself. Where a
 // conclusion needs an order (weak reads, ephemerons) the phase word or a lock gives it, and

@@ -1,7 +1,8 @@
 // Pending ephemerons: entries of weak maps whose key was not marked when the marker came by.
 //
-// An entry is filed under its key and released when the key is marked: each is looked at twice at
-// most, so that resolving takes linear time however chains are ordered.
+// An entry is filed under its key and released when the key is marked: a marker that comes to a map
+// looks at each entry once, and at a released one again, so that resolving takes linear time
+// however chains are ordered.
 //
 // The race: marker A finds a key unmarked and files the entry, while B marks the key and looks for
 // entries to release. A files under the shard's lock, after testing the mark once more by a

@@ -127,7 +127,7 @@ inline void Marker::Process(const Pending& object) {
   // Read after the mark was set: see src/mark/ephemerons.h.
   const BlockWord block = pool_.Info(object.block).Word();
   const Shape& shape = block.GetShape();
-  if (block.Kind() != BlockKind::kSmall || shape.is_container) [[unlikely]] {
+  if (block.Kind() != BlockKind::kSmall || shape.is_container || block.HasFailed()) [[unlikely]] {
     TraceApart(start, block);
   } else if (shape.trace != nullptr) {
     shape.trace(start, *this);
@@ -141,12 +141,13 @@ void Marker::ReleaseEntries(void* key) {
   for (TracedTable* table : state_.ephemerons.Release(key)) table->MarkValueOf(key, *this);
 }
 
-// Large objects, and those with tables.
+// Large objects, those with tables, and those of blocks in which something is none.
 void Marker::TraceApart(void* start, BlockWord block) {
   const TypeInfo& type = *block.GetShape().type;
   if (type.trace == nullptr) return;
+  if (block.HasFailed() && heap_.failed.IsFailed(ObjectRef::Of(pool_, start))) return;
   if (type.is_container && role_ == Role::kAssistant) {
-    // Its table may be long: a marker thread's work. The entry filed under it stays with the tag.
+    // Its table may be long: a marker thread's work.
     deferred_.push_back(Tagged(start));
   } else if (block.Kind() != BlockKind::kSmall && type.trace_elements != nullptr) {
     TracePart({start, 0});

@@ -2,10 +2,11 @@
 //
 // A grey object is an entry of some stack, prefetch queue, published segment or barrier buffer. A
 // marker pops an entry, waits for its memory in a queue of kQueue entries behind which the object
-// and its mark word are prefetched, then tests and sets the mark; who sets it traces the object:
-// its slots' targets become entries. Entries tagged kMarkedTag were marked by who pushed them. A
-// leaf is marked and never touched. Every object that a marker marks, or gets marked by a tag, has
-// the entries filed under it as an ephemeron's key released.
+// and its mark word are prefetched, then tests and sets the mark; who has found it clear traces the
+// object: its slots' targets become entries. Two at once may both have, which is work done twice
+// and no more. Entries tagged kMarkedTag were marked by who pushed them. A leaf is marked and never
+// touched. Every object that a marker marks, or gets marked by a tag, has the entries filed under
+// it as an ephemeron's key released.
 //
 // Objects are traced while mutators change them: a slot is read once, by an atomic load with
 // acquire, so that what is read has been constructed. What is missed is not lost: the write barrier

@@ -92,7 +92,7 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-// What a block costs is paid in parts, one with each word of cells that is claimed: so no
+// What a block costs is paid in parts, one with each run of cells that is claimed: so no
 // allocation takes longer than it has to. Words of other blocks count as well: who takes blocks of
 // several types owes for all of them, and has paid when he has claimed them.
 void PayAssist(MutatorImpl& mutator, std::size_t stride) {
@@ -327,13 +327,12 @@ void BeginEpoch(MutatorImpl& mutator, std::uint32_t epoch) {
   GiveUpAll(mutator, /*to_others=*/false);  // the sweep finds them
   mutator.black = false;
   mutator.assist_debt = 0;
-  mutator.constructor_has_thrown = false;
   mutator.epoch = epoch;
   mutator.allocated_which = mutator.state.MarkWhich();
 }
 
 void GiveUpBlocks(MutatorImpl& mutator) {
-  GiveUpAll(mutator, /*to_others=*/!mutator.constructor_has_thrown);
+  GiveUpAll(mutator, /*to_others=*/true);
   CountAllocations(mutator);
 }
 
@@ -367,26 +366,9 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
   return cell;
 }
 
-// The cell's block may be another mutator's by now, or be swept at this moment: under construction
-// since before handshake 2, and marked then. So its bits go from both bitmaps, in the order that
-// ObjectBits wants. A mark that is clear now is not touched: it may be another object's soon. None
-// is set meanwhile by candidates. But what has referred to the object, before its constructor threw
-// or still, may have the marker mark and trace the cell: so its slots, of which some may never have
-// been built, are to read null, and an array's length zero.
 void AbandonCell(MutatorCore& core, void* object) {
-  HeapState& state = StateOf(core);
-  const ObjectRef ref = state.Resolve(object);
-  auto& mutator = static_cast<MutatorImpl&>(core);
-  mutator.constructing_cells.Prune(core.constructing);
-  mutator.constructor_has_thrown = true;
-  std::memset(object, 0, state.InfoOf(object).Type()->size);
-  MutexLock lock(state.candidates_mutex);
-  // Read once: a cycle that begins now swaps the two.
-  const std::uint32_t marks = state.MarkWhich();
-  const bool marked = state.pool.Bits(marks).Test(ref.block, ref.index);
-  state.pool.Bits(1 - marks).ClearRange(ref.block, ref.index, ref.index + 1);
-  ELEGY_CHAOS_POINT("cell half abandoned");
-  if (marked) state.pool.Bits(marks).ClearRange(ref.block, ref.index, ref.index + 1);
+  static_cast<MutatorImpl&>(core).constructing_cells.Prune(core.constructing);
+  StateOf(core).failed.Add(object);
 }
 
 }  // namespace elegy::internal

@@ -93,8 +93,7 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
     if (PhaseWord::PhaseOf(word) == Phase::kWeakClosed) {
       return marked && !IsCondemned(state, ref.start) ? target : nullptr;
     }
-    // An object whose constructor has thrown is not brought back: there is none.
-    if (marked || !state.IsAllocated(ref)) return target;
+    if (marked) return target;
     if (!state.AllScanned()) {
       mutator.Shade(target);  // and no more: see src/collector/cycle.cc
       return target;

@@ -32,11 +32,7 @@ std::uint64_t FreeCells(const ObjectBits& bits, std::size_t block, std::size_t w
 
 // Claims cells of one word.
 void ClaimCells(MutatorImpl& mutator, std::size_t block, std::size_t word, std::uint64_t cells) {
-  const ObjectBits marks = mutator.state.pool.Bits(1 - mutator.allocated_which);
-  if ((marks.Word(block, word) & cells) != 0) {
-    const MutexLock lock(mutator.state.candidates_mutex);
-  }
-  if (mutator.black) marks.SetWord(block, word, cells);  // first
+  if (mutator.black) mutator.state.MarkBits().SetWord(block, word, cells);  // first
   ELEGY_CHAOS_POINT("cells half claimed");
   mutator.AllocatedBits().SetWord(block, word, cells);
 }

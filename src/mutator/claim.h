@@ -9,8 +9,7 @@
 //
 // Claimed cells that hold no object yet are, while the heap is marking, always marked (from
 // handshake 2 on) or never looked at (before it, the marker has not begun, and candidates wait).
-// Giving a block up clears the bits of what is left. A claim waits for who abandons one of the
-// cells (ObjectBits).
+// Giving a block up clears the bits of what is left.
 
 #ifndef ELEGY_SRC_MUTATOR_CLAIM_H_
 #define ELEGY_SRC_MUTATOR_CLAIM_H_

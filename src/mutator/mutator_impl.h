@@ -82,9 +82,6 @@ class MutatorImpl : public MutatorCore {
   std::uint32_t epoch = 0;
   std::uint32_t allocated_which = 0;
   bool black = false;
-  // In this epoch: weak handles may name such a cell until the next flip. So this mutator's blocks
-  // are given to nobody before the next sweep.
-  bool constructor_has_thrown = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
   // How many objects it owes to mark for its blocks; what it has taken since it found nothing to
   // help with.

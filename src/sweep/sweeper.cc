@@ -47,8 +47,7 @@ void ForEachBit(std::uint64_t bits, std::size_t first, F&& each) {
   }
 }
 
-// Sweeps one small block and returns how many of its cells hold live objects, or are referred to
-// although their constructors have thrown: then it stays a block of its kind.
+// Sweeps one small block and returns how many of its objects live.
 std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
                        std::uint32_t epoch) {
   BlockInfo info = heap.pool.Info(block);
@@ -56,29 +55,21 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
   const ObjectBits allocated = heap.pool.Bits(1 - heap.MarkWhich());
   const std::size_t words = (info.Capacity() + 63) / 64;
   std::size_t live = 0;
-  std::size_t marked_cells = 0;
   for (std::size_t word = 0; word < words; word++) {
-    // Marks first: a cell that is being abandoned loses its allocated bit before its mark, so that
-    // it is never taken for a dead object.
-    const std::uint64_t marked = marks.WordAcquire(block, word);
-    ELEGY_CHAOS_POINT("marks read, allocated bits not");
+    const std::uint64_t marked = marks.Word(block, word);
     const std::uint64_t was = allocated.Word(block, word);
     if (type.destroy != nullptr) {
       ForEachBit(was & ~marked, word * 64, [&](std::size_t index) {
         type.destroy(heap.pool.Address(block) + index * info.Stride());
       });
     }
-    // A cell that is half abandoned: whoever does that is waited for, lest his second half take the
-    // cell's bit from an object that has been given the cell meanwhile.
-    if ((marked & ~was) != 0) const MutexLock lock(heap.candidates_mutex);
     marks.Intersect(block, word, was);
     allocated.Intersect(block, word, 0);
     live += static_cast<std::size_t>(std::popcount(marked & was));
-    marked_cells += static_cast<std::size_t>(std::popcount(marked));
   }
   heap.swept_live_bytes.Add(live * info.Stride());
   info.SetEpoch(epoch);
-  return marked_cells;
+  return live;
 }
 
 // Free from now on, but only for what is like it.
@@ -162,20 +153,16 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
       survivors.push_back(head);  // allocated since handshake 4
       continue;
     }
-    const bool marked = marks.WordAcquire(head, 0) != 0;  // first, as in SweepBlock
+    const bool marked = marks.Test(head, 0);
     const bool was = allocated.Test(head, 0);
     allocated.Intersect(head, 0, 0);
     const std::size_t span = heap.pool.SpanOf(head);
     if (marked) {
       heap.pool.Info(head).SetEpoch(epoch);
-      if (was) {
-        heap.swept_live_bytes.Add(span * kBlockBytes);
-      } else {
-        marks.Intersect(head, 0, 0);  // referred to, although its constructor has thrown
-      }
+      heap.swept_live_bytes.Add(span * kBlockBytes);
       survivors.push_back(head);
     } else {
-      if (was) DestroyLarge(heap, head);  // not if its constructor has thrown
+      if (was) DestroyLarge(heap, head);  // its constructor has not thrown
       const TypeInfo& type = *heap.pool.Info(head).Type();
       SetHeld(heap, head, span);
       MutexLock lock(heap.large_mutex);

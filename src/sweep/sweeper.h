@@ -4,7 +4,7 @@
 // a block of the last epoch any more, none is inside a weak read that could hand out a dead object,
 // and no mark bit changes. Each block is swept once, by whoever takes it from its space's unswept
 // list: the collector, or a mutator that needs a block of that space. The sweeper is then the only
-// one to touch the block's bits (but for AbandonCell, whose clearing commutes). What it does
+// one to touch the block's bits. What it does
 // happens before any allocation from the block: the block reaches a mutator through the space's
 // lock, or never leaves the mutator's hands. `unswept` counts down; the cycle ends at zero.
 //

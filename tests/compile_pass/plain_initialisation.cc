@@ -26,6 +26,21 @@ static_assert(InitialisesPlainly<Scalars>());
 static_assert(InitialisesPlainly<Scalars, int, int>());
 
 // The default of the field that is left out may be anything.
+static_assert(DefaultsToConstantBytes<Pair>() && DefaultsToConstantBytes<Defaults>());
+
+// Fields that may differ from object to object, or must not be copied as bytes.
+struct PointsIntoItself {
+  Member<PointsIntoItself> next;
+  int count = 0;
+  int* where = &count;
+};
+struct HasAVolatile {
+  Member<Pair> first;
+  volatile int second;
+};
+static_assert(!DefaultsToConstantBytes<PointsIntoItself>());
+static_assert(!DefaultsToConstantBytes<HasAVolatile>());
+
 static_assert(!InitialisesPlainly<Pair, Pair*>());
 
 int AnyNumber() { return 1; }

@@ -305,6 +305,23 @@ struct Line {
   std::string label = "none";
 };
 
+// Its default is a constant expression, and yet another one in every object.
+struct PointsIntoItself {
+  Member<PointsIntoItself> next;
+  int count = 0;
+  int* where = &count;
+};
+
+TEST_F(MemoryObjectsTest, ADefaultMayReferToItsOwnObject) {
+  auto* const first = Make<PointsIntoItself>();
+  auto* const second = Make<PointsIntoItself>();
+  EXPECT_EQ(first->where, &first->count);
+  EXPECT_EQ(second->where, &second->count);
+  *second->where = 5;
+  EXPECT_EQ(second->count, 5);
+  EXPECT_EQ(first->count, 0);
+}
+
 TEST_F(MemoryObjectsTest, MakeForwardsToConstructorsAndAggregates) {
   const Persistent<Line> line = Make<Line>(Make<Point>(1, 2), Make<Point>(3, 4));
   const Persistent<Line> wide = Make<Line>(line->to, nullptr, 9, "wide");

@@ -4,9 +4,9 @@
 // all. Everything else (a spent run, the first object of a type, a pending handshake) is
 // MakeSlowly's, out of line. An object whose constructor is running is listed in the mutator, so
 // that a handshake answered from inside the constructor scans it conservatively and the marker
-// never traces it half-built. If the constructor throws, the cell is free again, as if it had never
-// been claimed. Where initialisation runs no code of the program's, it can neither throw nor meet a
-// safepoint, and the object is not listed.
+// never traces it half-built. If the constructor throws, the cell holds no object, and is free
+// again after the next cycle. Where initialisation runs no code of the program's, it can neither
+// throw nor meet a safepoint, and the object is not listed.
 
 #ifndef ELEGY_INTERNAL_ALLOCATE_H_
 #define ELEGY_INTERNAL_ALLOCATE_H_
@@ -69,19 +69,45 @@ concept DefaultsToAConstant = requires {
   typename std::bool_constant<(static_cast<void>(T{}), true)>;
 };
 
-// Whether T is an aggregate of slots and scalars.
-template <class T>
-constexpr bool HasPlainFields() {
+// Whether T is an aggregate, without bases and arrays, all of whose fields are as `holds` says of
+// FieldType<F>.
+template <class T, class Predicate>
+constexpr bool HasOnlyFields(Predicate holds) {
   if constexpr (std::is_union_v<T> || kInitialisers < T >> kMaxFields) {
     return false;
   } else if constexpr (kHasBase<T> || HasArrayField<T>()) {
     return false;
   } else {
     using Fields = decltype(FieldsOf(std::declval<const T&>()));
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (kIsPlain<std::remove_cvref_t<std::tuple_element_t<I, Fields>>> && ...);
+    return [holds]<std::size_t... I>(std::index_sequence<I...>) {
+      return (
+          holds(FieldType<
+                std::remove_const_t<std::remove_reference_t<std::tuple_element_t<I, Fields>>>>()) &&
+          ...);
     }
     (std::make_index_sequence<kInitialisers<T>>());
+  }
+}
+
+// Whether T is an aggregate of slots and scalars.
+template <class T>
+constexpr bool HasPlainFields() {
+  return HasOnlyFields<T>(
+      [](auto field) { return kIsPlain<std::remove_volatile_t<typename decltype(field)::Type>>; });
+}
+
+// Whether T{} is the same bytes wherever it stands: a constant of slots and numbers. A pointer may
+// point into its own object.
+template <class T>
+constexpr bool DefaultsToConstantBytes() {
+  if constexpr (!std::is_aggregate_v<T> || !DefaultsToAConstant<T>) {
+    return false;
+  } else {
+    return HasOnlyFields<T>([](auto field) {
+      using Field = typename decltype(field)::Type;
+      return !std::is_volatile_v<Field> &&
+             (kIsSlot<Field> || std::is_arithmetic_v<Field> || std::is_enum_v<Field>);
+    });
   }
 }
 
@@ -143,7 +169,7 @@ class SlotCheck {
   Record* record_ = nullptr;
 };
 
-// What T{} is, where that is a constant.
+// For types whose default is constant bytes.
 template <class T>
 inline constexpr T kDefault{};
 
@@ -157,7 +183,7 @@ template <class T, class... A>
   if constexpr (std::is_aggregate_v<T> && sizeof...(A) > 0 && InitialisesPlainly<T, A...>()) {
     static_assert(requires { T{std::declval<A>()...}; });
     return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
-  } else if constexpr (std::is_aggregate_v<T> && InitialisesPlainly<T, A...>() && !HasOwnTrace<T>) {
+  } else if constexpr (sizeof...(A) == 0 && !HasOwnTrace<T> && DefaultsToConstantBytes<T>()) {
     // Copied as it lies in memory: no slot of it is recorded.
     return static_cast<T*>(
         __builtin_memcpy(cell, static_cast<const void*>(&kDefault<T>), sizeof(T)));

@@ -3,7 +3,7 @@
 //
 // Who writes what: a MutatorCore's fields belong to its thread, or, while that thread is inside a
 // BlockingRegion and the collector answers a handshake in its place, to the collector (see
-// src/mutator/safepoint.cc); `control` is shared. A HeapCore's address range is constant;
+// src/mutator/handshake.h); `control` is shared. A HeapCore's address range is constant;
 // `phase` is written by the collector, and by weak reads that count a resurrection.
 
 #ifndef ELEGY_INTERNAL_MUTATOR_CORE_H_

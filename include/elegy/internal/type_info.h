@@ -42,7 +42,7 @@ struct TypeInfo : TypeDescription {
   // How many of the next objects are checked for slots that their trace function forgets.
   mutable std::atomic<int> checks_left{4};
 
-  // Relaxed: who finds room under that number in its own tables has been told of it before.
+  // Relaxed: who has cells under that number in its own tables has been told of it before.
   std::uint32_t Space() const { return space.load(std::memory_order_relaxed); }
 };
 

@@ -5,7 +5,8 @@
 //               right as it stands.
 //   Marking     a marked target is alive for this cycle. An unmarked one is brought back: count a
 //               resurrection in the phase word by compare-exchange, then shade it. If the exchange
-//               fails, the flip may have won: begin again.
+//               fails, the flip may have won: begin again. Before all mutators have been scanned
+//               shading it is enough, and all that may be done (src/collector/cycle.cc).
 //   WeakClosed  the marks are final: an unmarked target is dead, whether or not the collector has
 //               come to this cell.
 // A mark that was read before the phase decides nothing: a stack scan may have set it since. The
