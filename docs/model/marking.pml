@@ -6,16 +6,18 @@
  * counts their steps. One step of the model is at most one access to shared memory, or what one
  * lock makes one.
  *
- * Checked at the flip: all that is reachable is marked, nothing grey is left unmarked. Also: no
- * process is stuck.
+ * Checked at the flip: all that is reachable is marked, nothing grey is left unmarked. Also: nobody
+ * traces an object that is still under construction, and no process is stuck.
  *
  *   N        cells; cell 0 is a Persistent's target
  *   R        registers of a mutator, which stand for its stack too
  *   ALLOC    objects are constructed, with safepoints inside their constructors
+ *   THIS     constructors hand out the objects that they are constructing (with ALLOC)
  *   ALONE    the second mutator is not attached
  *   DETACH   mutators detach and attach
  *   FULL     a buffer may be full, and handed over, at any push
  *   ASSIST   mutators help to mark
+ *   ROLES    the first mutator constructs, the second helps to mark
  *   ANY_ORDER the marker takes any grey object, not the one with the lowest number
  *   LOST_ONLY checks the first of the two only: for the faults, to see objects lost
  *   SAFE_CAS stores are exchanges that check what they have shaded (then one handshake 1 is enough)
@@ -41,6 +43,7 @@ mtype = { Idle, Marking, WeakClosed };
 
 mtype phase = Idle;
 bit flag = 0; /* g_heaps_marking */
+bit all_scanned = 1; /* left from the last cycle */
 byte newest = 0;
 bit lock = 0; /* mutators_mutex, where it is held for more than one step */
 bit done = 0;
@@ -73,6 +76,20 @@ byte asked[M]; /* the handshake not answered yet */
 #define TURN(o) ((2 << (o)) - 1)
 #endif
 
+#ifdef ROLES
+#define CONSTRUCTS (m == 0)
+#define ASSISTS (m == 1)
+#else
+#define CONSTRUCTS true
+#define ASSISTS true
+#endif
+
+#ifdef BUG_ASSIST_BEFORE_ALL_SCANNED
+#define MAY_ASSIST scanned[m]
+#else
+#define MAY_ASSIST all_scanned
+#endif
+
 /* What a mutator's stack and registers, and the words of what it constructs, refer to. */
 #if R > 1
 #define HELD(m) (B(reg[(m) * R]) | B(reg[(m) * R + 1]))
@@ -81,9 +98,9 @@ byte asked[M]; /* the handshake not answered yet */
 #endif
 
 #ifdef BUG_UNFINISHED_NOT_SCANNED
-#define SCAN_UNFINISHED(m) skip
+#define SCAN_UNFINISHED skip
 #else
-#define SCAN_UNFINISHED(m)                                             \
+#define SCAN_UNFINISHED                                                \
   if                                                                   \
   :: constructing[m] != NONE ->                                        \
      candidates = candidates | B(field[constructing[m]])               \
@@ -117,12 +134,17 @@ inline hand_over_buffer() {
   fi
 }
 
+/* Of an object that has been found unmarked: who has marked it traces it now. */
+inline check_traced(object) { assert(constructing[0] != object && constructing[1] != object) }
+
 /* An answer is one step: it changes only what belongs to the mutator, and lists that the collector
  * reads once all have answered. */
 inline scan() {
   candidates = candidates | HELD(m);
-  SCAN_UNFINISHED(m);
+  SCAN_UNFINISHED;
+#ifndef BUG_UNFINISHED_NOT_MARKED
   marked = marked | B(constructing[m]);
+#endif
   scanned[m] = 1
 }
 
@@ -202,7 +224,8 @@ proctype Mutator(byte m) {
 #ifdef ALLOC
   /* Make: a free cell of a claimed run (marked if black); its initialising stores have no barrier;
    * there may be safepoints before, between and after them. */
-  :: atomic { attached[m] && !done && constructing[m] == NONE && allocated != ALL ->
+  :: atomic { CONSTRUCTS && attached[m] && !done && constructing[m] == NONE &&
+              allocated != ALL ->
        to = 1;
        do
        :: (allocated & B(to)) != 0 -> to++
@@ -216,12 +239,15 @@ proctype Mutator(byte m) {
        constructing[m] = to; to = NONE }
   :: atomic { constructing[m] != NONE && field[constructing[m]] == NONE && REG(0) != NONE ->
        field[constructing[m]] = REG(0) }
+#ifdef THIS
+  :: atomic { constructing[m] != NONE && REG(0) != constructing[m] -> REG(0) = constructing[m] }
+#endif
   :: atomic { constructing[m] != NONE -> REG(R - 1) = constructing[m]; constructing[m] = NONE }
 #endif
 
 #ifdef ASSIST
   /* Marks one object of the worklist; what it finds there is published. */
-  :: atomic { attached[m] && scanned[m] && phase == Marking && grey != 0 ->
+  :: atomic { ASSISTS && attached[m] && MAY_ASSIST && phase == Marking && grey != 0 ->
 #ifndef BUG_ASSIST_NOT_DIRTY
        dirty[m] = 1;
 #endif
@@ -235,7 +261,7 @@ proctype Mutator(byte m) {
        grey = grey & ~B(work) };
      atomic {
        if
-       :: (marked & B(work)) == 0 -> marked = marked | B(work)
+       :: (marked & B(work)) == 0 -> marked = marked | B(work); check_traced(work)
        :: else -> work = NONE
        fi };
      if
@@ -291,7 +317,7 @@ inline await() { (asked[0] == 0 && asked[1] == 0) }
 inline take(object) {
   grey = grey & ~B(object);
   if
-  :: (marked & B(object)) == 0 -> marked = marked | B(object); at = object
+  :: (marked & B(object)) == 0 -> marked = marked | B(object); at = object; check_traced(object)
   :: else
   fi
 }
@@ -330,7 +356,13 @@ proctype Collector() {
   /* TurnBarrierOn */
   atomic { !lock -> newest = H_BARRIER };
   flag = 1;
+#ifndef BUG_FLAG_CLEARED_LATE
+  all_scanned = 0;
+#endif
   phase = Marking;
+#ifdef BUG_FLAG_CLEARED_LATE
+  all_scanned = 0;
+#endif
 #ifndef BUG_NO_HANDSHAKE_1
   ask(H_BARRIER); await();
 #ifndef BUG_HANDSHAKE_1_ONCE
@@ -338,7 +370,11 @@ proctype Collector() {
 #endif
 #endif
 
+#ifdef BUG_FLAG_SET_EARLY
+  all_scanned = 1;
+#endif
   ask(H_SCAN); await();
+  all_scanned = 1;
   atomic { grey = grey | candidates | B(0); candidates = 0 };
 
   /* MarkToTheEnd */

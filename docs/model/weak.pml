@@ -4,14 +4,19 @@
  * what the target refers to (unless LEAF: then it refers to nothing). Stores are one step here, with
  * their barrier: marking.pml looks inside them.
  *
+ * The flag all_scanned is left from the last cycle. Who sees it clear while the heap is marking
+ * shades what he reads, and counts nothing: its mark is the marker's.
+ *
  * Checked: what is reachable at the flip is marked; once some read has answered null, no read that
  * hands out the target ends, and no question that begins later, finds it alive; what the sweep frees
- * is in nobody's hands; no read hands out a cell that has been freed.
+ * is in nobody's hands; no read hands out a cell that has been freed; nothing is traced that is
+ * still under construction.
  *
  *   LEAF      the target refers to nothing
  *   NO_STORES the root's slot does not change
  *   QUESTION  mutators ask IsCleared, too
  *   INLINE    mutators that are not scanned read without a look at the phase, too
+ *   THIS      the first mutator is constructing the target, which has been handed out already
  */
 #define M 2
 #define NONE 7
@@ -42,6 +47,8 @@ mtype = { Idle, Marking, WeakClosed };
 mtype phase = Idle;
 byte resurrections = 0;
 
+bit all_scanned = 1;
+
 byte field[3]; /* of cell 0: anything; of cell 1: constant */
 byte marked = 0;
 byte weak_cell[2];
@@ -59,7 +66,20 @@ byte asked[M];
 bit answered_null = 0; /* some weak read has found the target dead */
 bit freed = 0;         /* the target's cell has been swept */
 bit reused = 0;        /* and holds another object */
+bit unfinished = 0;    /* the target's constructor runs, in the first mutator */
 bit done = 0;
+
+#ifdef THIS
+#define SCAN_UNFINISHED                                                \
+  if                                                                   \
+  :: m == 0 && unfinished ->                                           \
+     candidates = candidates | B(field[TARGET]);                       \
+     marked = marked | B(TARGET)                                       \
+  :: else                                                              \
+  fi
+#else
+#define SCAN_UNFINISHED skip
+#endif
 
 inline shade(object) {
   if
@@ -67,6 +87,12 @@ inline shade(object) {
      dirty[m] = 1; buffer[m] = buffer[m] | B(object)
   :: else
   fi
+}
+
+/* Who finds an object unmarked and marks it has it traced, maybe at once. */
+inline mark_to_trace(object) {
+  assert(!(unfinished && object == TARGET));
+  marked = marked | B(object)
 }
 
 /* How a read ends. */
@@ -92,7 +118,10 @@ proctype Mutator(byte m) {
 
   do
   :: atomic { asked[m] == H_BARRIER -> asked[m] = 0 }
-  :: atomic { asked[m] == H_SCAN -> candidates = candidates | B(reg[m]); scanned[m] = 1; asked[m] = 0 }
+  :: atomic { asked[m] == H_SCAN ->
+       candidates = candidates | B(reg[m]);
+       SCAN_UNFINISHED;
+       scanned[m] = 1; asked[m] = 0 }
   :: atomic { asked[m] == H_ROUND ->
        if
        :: buffer[m] != 0 -> grey = grey | buffer[m]; buffer[m] = 0
@@ -117,6 +146,10 @@ proctype Mutator(byte m) {
        :: else
        fi;
        field[0] = reg[m] }
+#endif
+
+#ifdef THIS
+  :: atomic { m == 0 && unfinished -> reg[m] = TARGET; unfinished = 0 }
 #endif
 
   /* WeakCell::Read */
@@ -159,9 +192,16 @@ proctype Mutator(byte m) {
         :: atomic { mark -> hand_out(target); which = 0 }
         :: atomic { !mark && word_phase == WeakClosed -> answer_null(); which = 0 }
         :: atomic { !mark && word_phase == Marking -> skip };
-#ifdef BUG_RESURRECTION_NOT_COUNTED
-           skip;
-#else
+           if
+           :: atomic { !all_scanned -> skip };
+              atomic {
+#ifndef BUG_EARLY_READ_NOT_SHADED
+                shade(target);
+#endif
+                hand_out(target); which = 0; goto over }
+           :: atomic { all_scanned -> skip }
+           fi;
+#ifndef BUG_RESURRECTION_NOT_COUNTED
            if
            :: atomic { phase == Marking && resurrections == word_count ->
                 resurrections++ }
@@ -177,7 +217,7 @@ proctype Mutator(byte m) {
                 dirty[m] = 1;
                 if
                 :: (marked & B(target)) == 0 ->
-                   marked = marked | B(target);
+                   mark_to_trace(target);
 #ifndef BUG_RESURRECTED_NOT_TRACED
                    buffer[m] = buffer[m] | B(target)
 #endif
@@ -239,12 +279,16 @@ inline handshake(kind) {
 inline take(object) {
   grey = grey & ~B(object);
   at = object;
-  marked = marked | B(object)
+  if
+  :: (marked & B(object)) == 0 -> mark_to_trace(object)
+  :: else
+  fi
 }
 
 inline check_at_flip() {
   d_step {
     reach = B(0) | B(reg[0]) | B(reg[1]) | B(field[0]);
+    if :: unfinished -> reach = reach | B(TARGET) :: else fi;
     if :: (reach & B(TARGET)) != 0 -> reach = reach | B(field[TARGET]) :: else fi;
     assert((reach & ~marked) == 0);
     reach = 0
@@ -254,9 +298,19 @@ inline check_at_flip() {
 proctype Collector() {
   byte at = NONE, reach = 0, count = 0;
 
+#ifndef BUG_FLAG_CLEARED_LATE
+  all_scanned = 0;
+#endif
   atomic { phase = Marking; resurrections = 0 };
+#ifdef BUG_FLAG_CLEARED_LATE
+  all_scanned = 0;
+#endif
   handshake(H_BARRIER);
+#ifdef BUG_FLAG_SET_EARLY
+  all_scanned = 1;
+#endif
   handshake(H_SCAN);
+  all_scanned = 1;
   /* Candidates are marked; handles are pushed. */
   atomic { grey = grey | candidates | B(0); candidates = 0 };
 
@@ -322,6 +376,9 @@ init {
 #endif
     if :: field[0] = NONE :: field[0] = TARGET fi;
     if :: reg[0] = TARGET :: skip fi;
+#ifdef THIS
+    unfinished = 1;
+#endif
     i = 0;
     run Mutator(0); run Mutator(1); run Collector()
   }
