@@ -23,12 +23,12 @@
 // shades the link's target (deletion part), and a mutator's scan takes all it holds; the window
 // before its scan, in which a pointer could move from an unscanned stack into an object that has
 // been traced or blackened already, is closed by the insertion part. A weak read that brings an
-// unmarked target back after that is counted and shades it. A round begins when the markers have found nothing
-// left, and reads the number of resurrections before it asks. If the dirty flag is clear after it,
-// no mutator has marked or shaded anything between its answer to the last round and that to this
-// one; so none has handed over anything grey, for which the flag alone is asked. If no thread
-// without a mutator has shaded what a handle held, either, then nothing grey existed when the round
-// began, and nothing became grey, or the exchange of the phase word fails.
+// unmarked target back after that is counted and shades it. A round begins when the markers have
+// found nothing left, and reads the number of resurrections before it asks. If the dirty flag is
+// clear after it, no mutator has marked or shaded anything between its answer to the last round and
+// that to this one; so none has handed over anything grey, for which the flag alone is asked. If no
+// thread without a mutator has shaded what a handle held, either, then nothing grey existed when
+// the round began, and nothing became grey, or the exchange of the phase word fails.
 //
 // Why handshake 1 runs twice. A barrier shades the pointer that it reads from the slot before its
 // store; another mutator's store may come between the two, and what that one stored is overwritten
