@@ -366,9 +366,6 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
   return cell;
 }
 
-void AbandonCell(MutatorCore& core, void* object) {
-  static_cast<MutatorImpl&>(core).constructing_cells.Prune(core.constructing);
-  StateOf(core).failed.Add(object);
-}
+void AbandonCell(MutatorCore& core, void* object) { StateOf(core).failed.Add(object); }
 
 }  // namespace elegy::internal

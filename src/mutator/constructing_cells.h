@@ -6,9 +6,8 @@
 // that are still under construction, and maybe some of objects that are finished by now.
 //
 // An address on the list always names a weak cell. The memory of a finished object is reused after
-// its death, which a sweep finds; before each sweep, in the answer to handshake 4, the list is
-// pruned. That of an object whose constructor has failed is reused after a cycle that does not scan
-// it any more, so the list is pruned there, too.
+// its death, which a sweep finds, and so is that of an object whose constructor has failed; before
+// each sweep, in the answer to handshake 4, the list is pruned.
 
 #ifndef ELEGY_SRC_MUTATOR_CONSTRUCTING_CELLS_H_
 #define ELEGY_SRC_MUTATOR_CONSTRUCTING_CELLS_H_

@@ -208,6 +208,7 @@ TEST_P(CondemnedTest, CellOfAFailedConstructionIsNoCellAnyMore) {
     throw std::runtime_error("constructor");
   };
   EXPECT_THROW(Make<Either>(living, fail), std::runtime_error);
+  CollectPrecisely();
   const Persistent<Either> strong(Make<Either>(living.get()));
   ASSERT_EQ(static_cast<const void*>(strong.get()), place);
   ShutDownTo(GetParam());
