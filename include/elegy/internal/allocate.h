@@ -31,7 +31,7 @@ void* AllocateSlowly(MutatorCore& mutator, const TypeInfo& type, std::size_t byt
 void* AllocateArray(MutatorCore& mutator, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed);
 
-// Undoes the allocation of an object whose constructor has thrown.
+// The constructor has thrown: the cell holds no object (src/heap/failed_objects.h).
 void AbandonCell(MutatorCore& mutator, void* object);
 
 // Lists an object for as long as it is under construction. The node is the caller's, so that what
