@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -33,11 +34,12 @@ struct Leaf {
   std::int64_t value = 0;
 };
 
-// With a Trace that would crash if it ran on memory of another content.
+// Says when it is traced without having been built. With a Trace that would crash if it ran on
+// memory of another content.
 template <std::size_t kPadding>
 class Thing {
  public:
-  Thing() = default;
+  Thing() : is_built_(true) {}
   template <class F>
   explicit Thing(F&& f) {
     std::forward<F>(f)(this);
@@ -46,16 +48,23 @@ class Thing {
   Thing(const Thing&) = delete;
   Thing& operator=(const Thing&) = delete;
   virtual ~Thing() { destroyed++; }
-  virtual void Trace(Visitor& visitor) const { visitor.Trace(leaf); }
+  virtual void Trace(Visitor& visitor) const {
+    if (!is_built_) unbuilt_were_traced = true;
+    visitor.Trace(leaf);
+  }
 
   Member<Leaf> leaf;
   static std::atomic<int> destroyed;
+  static std::atomic<bool> unbuilt_were_traced;
 
  private:
+  bool is_built_ = false;
   std::array<char, kPadding> padding_ = {};
 };
 template <std::size_t kPadding>
 std::atomic<int> Thing<kPadding>::destroyed{0};
+template <std::size_t kPadding>
+std::atomic<bool> Thing<kPadding>::unbuilt_were_traced{false};
 
 using Small = Thing<8>;
 using Large = Thing<20'000>;
@@ -88,7 +97,10 @@ class ThrownViewsTest : public HeapTest {
     }
   };
 
-  ThrownViewsTest() { T::destroyed = 0; }
+  ThrownViewsTest() {
+    T::destroyed = 0;
+    T::unbuilt_were_traced = false;
+  }
 
   template <class F>
   void Fail(F f) {
@@ -131,6 +143,7 @@ TYPED_TEST(ThrownViewsTest, ReadClearedAfterTheNextCycleAndNameNoOther) {
       this->CollectPrecisely();
       this->ExpectUnknown(views, others);
       EXPECT_EQ(TypeParam::destroyed, 0) << static_cast<int>(from) << " " << static_cast<int>(to);
+      EXPECT_FALSE(TypeParam::unbuilt_were_traced);
       others.clear();
       this->CollectPrecisely();
       TypeParam::destroyed = 0;
@@ -161,6 +174,7 @@ TYPED_TEST(ThrownViewsTest, WhatWasNotBuiltIsNotTracedThoughSomethingRefersToIt)
     child->slot = self;
   });
   for (int i = 0; i < 3; i++) this->heap().Collect();
+  EXPECT_FALSE(TypeParam::unbuilt_were_traced);
   child = nullptr;
   for (int i = 0; i < 3; i++) this->CollectPrecisely();
   EXPECT_EQ(TypeParam::destroyed, 0);
