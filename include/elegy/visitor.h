@@ -175,7 +175,7 @@ template <class F>
   } else {
     CheckTraceable<F>();
     std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); },
-               FieldsOf(field));
+               FieldsOf(field).tuple);
   }
 }
 
@@ -199,7 +199,7 @@ constexpr bool AnyLeaf(Predicate holds) {
     (std::make_index_sequence<std::tuple_size_v<F>>());
   } else {
     CheckTraceable<F>();
-    using Fields = decltype(FieldsOf(std::declval<const F&>()));
+    using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
     return [holds]<std::size_t... I>(std::index_sequence<I...>) {
       return (AnyLeaf<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>(holds) || ...);
     }

@@ -10,7 +10,8 @@
 namespace elegy::internal {
 
 // Calls visit(start, info) for every whole object whose bit in `bits` is set: not for cells that a
-// mutator has claimed and not filled, nor for objects under construction.
+// mutator has claimed and not filled, nor for objects under construction, nor for those whose
+// constructors have thrown.
 void ForEachObject(HeapState& state, ObjectBits bits,
                    const std::function<void(void*, const BlockInfo&)>& visit)
     ELEGY_REQUIRES(state.mutators_mutex);

@@ -82,7 +82,7 @@ class BlockInfo {
     if (!Word().HasWeakKeys()) word_->fetch_or(BlockWord::kWeakKeys, std::memory_order_relaxed);
   }
 
-  // Noted before the cell is reserved. Relaxed: see src/heap/failed_objects.h for what orders it.
+  // Noted when a cell is reserved. Relaxed: see src/heap/failed_objects.h for what orders it.
   void SetHasFailed() {
     if (!Word().HasFailed()) word_->fetch_or(BlockWord::kFailed, std::memory_order_relaxed);
   }

@@ -5,10 +5,9 @@
 // the cell is reserved, which a third bitmap says: it stays allocated, is never traced, whoever
 // marks it, and is never destroyed.
 //
-//   at the throw             Add: reserved, and marked, so that a cycle that runs lets it be. In
-//   phase
-//                            Idle that bit is the allocated one, which is set. If its mutator has
-//                            not been scanned yet, nobody traces anything before that.
+//   at the throw             Add: reserved, and marked, so that a cycle that runs lets it be. Where
+//                            none runs that bit is the allocated one, which is set. If its mutator
+//                            has not been scanned yet, nobody traces anything before that.
 //   a cycle's beginning      TakeFailing: those that there are are condemned, as Shutdown's targets
 //                            are (src/mutator/weak_access.h): from the flip on they read null in
 //                            every weak view, and clearing comes to all of these.
@@ -61,7 +60,8 @@ class FailedObjects {
   void AppendTo(std::vector<const void*>& objects) ELEGY_EXCLUDES(mutex_);
 
  private:
-  // Calls f(ref) for every reserved cell. O(blocks), O(1) if there is none.
+  // Calls f(ref) for every reserved cell. O(blocks, and cells of those that
+  // have had some); O(1) if there is none.
   template <class F>
   void ForEach(F&& f) ELEGY_REQUIRES(mutex_);
   void Free(const ObjectRef& ref) ELEGY_REQUIRES(mutex_);

@@ -10,6 +10,8 @@
 //                      gives back                             clears what it gives back
 //   marker, mutators   -                                      set, by atomic or
 //   sweeper            clears                                 (become the allocated bits)
+//   collector          clears those of failed objects that    sets those of newly failed ones,
+//                      nobody refers to                       where it swaps the bitmaps
 //
 // Mark bits are monotone between handshake 1 and handshake 4, but for cells given back, which hold
 // no object: the rest of a run whose owner detaches. A word of some stack may name such a cell, and

@@ -1,9 +1,10 @@
 // The weak cells that a mutator has written while it was constructing something.
 //
 // An object under construction is not traced: the scan of its mutator marks it, and whatever its
-// words name. So its weak cells lose no target in that cycle, but for those that Heap::Shutdown has
-// condemned; then the scan has the cells on this list cleared, too. It holds all cells of objects
-// that are still under construction, and maybe some of objects that are finished by now.
+// words name. So its weak cells lose no target in that cycle, but for those that are condemned
+// (src/mutator/weak_access.h): then the scan has the cells on this list cleared, too. It holds all
+// cells of objects that are still under construction, and maybe some of objects that are finished
+// by now.
 //
 // An address on the list always names a weak cell. The memory of a finished object is reused after
 // its death, which a sweep finds, and so is that of an object whose constructor has failed; before

@@ -1,4 +1,5 @@
-// Weak access by mutators beyond WeakCell: tables' entries, and Shutdown's condemned targets.
+// Weak access by mutators beyond WeakCell: tables' entries, and condemned targets:
+// those of Heap::Shutdown, and objects whose constructors have thrown.
 //
 // A condemned target may be held by anybody, and yet no view of it may answer with it once another
 // has answered null. The views that there are at the flip answer null from then on, by the phase
@@ -14,8 +15,7 @@
 
 namespace elegy::internal {
 
-// Whether Shutdown(kDeliverAll) declares that object, named by its start, dead at this cycle's
-// flip.
+// Whether that object, named by its start, is dead from this cycle's flip on, whoever refers to it.
 bool IsCondemned(const HeapState& state, const void* object);
 
 // Whether an object that the caller holds counts as dead: if it is condemned, from the flip on

@@ -41,6 +41,19 @@ struct HasAVolatile {
 static_assert(!DefaultsToConstantBytes<PointsIntoItself>());
 static_assert(!DefaultsToConstantBytes<HasAVolatile>());
 
+// A reference is bound by the program's own initialiser, which must live on.
+struct Refers {
+  Member<Refers> next;
+  const int& limit;
+};
+struct RefersToItself {
+  Member<RefersToItself> next;
+  int count = 0;
+  const int& alias = count;
+};
+static_assert(!InitialisesPlainly<Refers, std::nullptr_t, int>());
+static_assert(!DefaultsToConstantBytes<RefersToItself>());
+
 static_assert(!InitialisesPlainly<Pair, Pair*>());
 
 int AnyNumber() { return 1; }

@@ -322,6 +322,25 @@ TEST_F(MemoryObjectsTest, ADefaultMayReferToItsOwnObject) {
   EXPECT_EQ(first->count, 0);
 }
 
+struct Refers {
+  Member<Refers> next;
+  const int& limit;
+};
+struct RefersToItself {
+  Member<RefersToItself> next;
+  int count = 0;
+  const int& alias = count;
+};
+
+TEST_F(MemoryObjectsTest, FieldsThatAreReferencesReferToWhatTheProgramSays) {
+  const int limit = 7;
+  EXPECT_EQ(&Make<Refers>(nullptr, limit)->limit, &limit);
+  auto* const one = Make<RefersToItself>();
+  EXPECT_EQ(&one->alias, &one->count);
+  one->count = 5;
+  EXPECT_EQ(one->alias, 5);
+}
+
 TEST_F(MemoryObjectsTest, MakeForwardsToConstructorsAndAggregates) {
   const Persistent<Line> line = Make<Line>(Make<Point>(1, 2), Make<Point>(3, 4));
   const Persistent<Line> wide = Make<Line>(line->to, nullptr, 9, "wide");

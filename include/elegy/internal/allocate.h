@@ -31,7 +31,7 @@ void* AllocateSlowly(MutatorCore& mutator, const TypeInfo& type, std::size_t byt
 void* AllocateArray(MutatorCore& mutator, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed);
 
-// Undoes the allocation of an object whose constructor has thrown.
+// The constructor has thrown: the cell holds no object (src/heap/failed_objects.h).
 void AbandonCell(MutatorCore& mutator, void* object);
 
 // Lists an object for as long as it is under construction. The node is the caller's, so that what
@@ -69,8 +69,8 @@ concept DefaultsToAConstant = requires {
   typename std::bool_constant<(static_cast<void>(T{}), true)>;
 };
 
-// Whether T is an aggregate, without bases and arrays, all of whose fields are as `holds` says of
-// FieldType<F>.
+// Whether T is an aggregate, without bases and arrays, all of whose fields are values as `holds`
+// says of FieldType<F>, no references.
 template <class T, class Predicate>
 constexpr bool HasOnlyFields(Predicate holds) {
   if constexpr (std::is_union_v<T> || kInitialisers < T >> kMaxFields) {
@@ -78,11 +78,12 @@ constexpr bool HasOnlyFields(Predicate holds) {
   } else if constexpr (kHasBase<T> || HasArrayField<T>()) {
     return false;
   } else {
-    using Fields = decltype(FieldsOf(std::declval<const T&>()));
-    return [holds]<std::size_t... I>(std::index_sequence<I...>) {
+    using AllFields = decltype(FieldsOf(std::declval<const T&>()));
+    return !AllFields::kHasReference&& [holds]<std::size_t... I>(std::index_sequence<I...>) {
+      using Tuple = typename AllFields::Tuple;
       return (
           holds(FieldType<
-                std::remove_const_t<std::remove_reference_t<std::tuple_element_t<I, Fields>>>>()) &&
+                std::remove_const_t<std::remove_reference_t<std::tuple_element_t<I, Tuple>>>>()) &&
           ...);
     }
     (std::make_index_sequence<kInitialisers<T>>());

@@ -83,138 +83,254 @@ constexpr bool HasArrayField() {
   }
 }
 
-// References to the fields of an aggregate that has no base and no array among them.
+// References to the fields of an aggregate, and how these are declared: in the references alone a
+// field that is a reference itself looks like what it refers to.
+template <class... Declared>
+struct Fields {
+  using Tuple = std::tuple<std::add_lvalue_reference_t<Declared>...>;
+  static constexpr bool kHasReference = (std::is_reference_v<Declared> || ...);
+
+  Tuple tuple;
+};
+
+// Those of an aggregate that has no base and no array among them.
 template <class T>
 constexpr auto FieldsOf(const T& object) {
   constexpr std::size_t kCount = kInitialisers<T>;
   if constexpr (kCount == 0) {
-    return std::tuple<>();
+    return Fields<>{};
   } else if constexpr (kCount == 1) {
     const auto& [f0] = object;
-    return std::tie(f0);
+    return Fields<decltype(f0)>{{f0}};
   } else if constexpr (kCount == 2) {
     const auto& [f0, f1] = object;
-    return std::tie(f0, f1);
+    return Fields<decltype(f0), decltype(f1)>{{f0, f1}};
   } else if constexpr (kCount == 3) {
     const auto& [f0, f1, f2] = object;
-    return std::tie(f0, f1, f2);
+    return Fields<decltype(f0), decltype(f1), decltype(f2)>{{f0, f1, f2}};
   } else if constexpr (kCount == 4) {
     const auto& [f0, f1, f2, f3] = object;
-    return std::tie(f0, f1, f2, f3);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3)>{{f0, f1, f2, f3}};
   } else if constexpr (kCount == 5) {
     const auto& [f0, f1, f2, f3, f4] = object;
-    return std::tie(f0, f1, f2, f3, f4);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4)>{
+        {f0, f1, f2, f3, f4}};
   } else if constexpr (kCount == 6) {
     const auto& [f0, f1, f2, f3, f4, f5] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5)>{{f0, f1, f2, f3, f4, f5}};
   } else if constexpr (kCount == 7) {
     const auto& [f0, f1, f2, f3, f4, f5, f6] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6)>{{f0, f1, f2, f3, f4, f5, f6}};
   } else if constexpr (kCount == 8) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7)>{{f0, f1, f2, f3, f4, f5, f6, f7}};
   } else if constexpr (kCount == 9) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8}};
   } else if constexpr (kCount == 10) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9}};
   } else if constexpr (kCount == 11) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10)>{{f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10}};
   } else if constexpr (kCount == 12) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11)>{{f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11}};
   } else if constexpr (kCount == 13) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12}};
   } else if constexpr (kCount == 14) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13}};
   } else if constexpr (kCount == 15) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14}};
   } else if constexpr (kCount == 16) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15}};
   } else if constexpr (kCount == 17) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] =
         object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16}};
   } else if constexpr (kCount == 18) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] =
         object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17}};
   } else if constexpr (kCount == 19) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18}};
   } else if constexpr (kCount == 20) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19)>{
+        {f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19}};
   } else if constexpr (kCount == 21) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20)>{{f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9, f10,
+                                  f11, f12, f13, f14, f15, f16, f17, f18, f19, f20}};
   } else if constexpr (kCount == 22) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21)>{{f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,
+                                                 f8,  f9,  f10, f11, f12, f13, f14, f15,
+                                                 f16, f17, f18, f19, f20, f21}};
   } else if constexpr (kCount == 23) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11,
+         f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22}};
   } else if constexpr (kCount == 24) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11,
+         f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23}};
   } else if constexpr (kCount == 25) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12,
+         f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24}};
   } else if constexpr (kCount == 26) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25)>{{f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12,
+                                  f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25}};
   } else if constexpr (kCount == 27) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26)>{{f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,
+                                                 f9,  f10, f11, f12, f13, f14, f15, f16, f17,
+                                                 f18, f19, f20, f21, f22, f23, f24, f25, f26}};
   } else if constexpr (kCount == 28) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26, f27] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26), decltype(f27)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12, f13,
+         f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27}};
   } else if constexpr (kCount == 29) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26), decltype(f27), decltype(f28)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12, f13, f14,
+         f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28}};
   } else if constexpr (kCount == 30) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12, f13, f14,
+         f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29}};
   } else if constexpr (kCount == 31) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                  decltype(f30)>{{f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10,
+                                  f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                                  f22, f23, f24, f25, f26, f27, f28, f29, f30}};
   } else if constexpr (kCount == 32) {
     const auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
                  f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31] = object;
-    return std::tie(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17,
-                    f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+    return Fields<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4),
+                  decltype(f5), decltype(f6), decltype(f7), decltype(f8), decltype(f9),
+                  decltype(f10), decltype(f11), decltype(f12), decltype(f13), decltype(f14),
+                  decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
+                  decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                  decltype(f30), decltype(f31)>{
+        {f0,  f1,  f2,  f3,  f4,  f5,  f6,  f7,  f8,  f9,  f10, f11, f12, f13, f14, f15,
+         f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31}};
   }
 }
 
