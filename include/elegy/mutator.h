@@ -45,7 +45,8 @@ class Mutator {
   // full cycle has failed to make room; a constructor's exception leaves nothing behind. A
   // constructor may hand out `this`, also to other threads. Before it throws it has to take all
   // strong references back: what they name then is no object, though nothing else gets its memory
-  // while they do. Weak views of it read cleared after the next cycle.
+  // while they do. Weak views of it read cleared after the next cycle. What is once a slot or weak
+  // cell of the object stays one while the constructor runs.
   template <class T, class... A>
   T* Make(A&&... args) {
     return internal::MakeIn<T>(*core_, std::forward<A>(args)...);

@@ -6,9 +6,11 @@
 // cells of objects that are still under construction, and maybe some of objects that are finished
 // by now.
 //
-// An address on the list always names a weak cell. The memory of a finished object is reused after
-// its death, which a sweep finds, and so is that of an object whose constructor has failed; before
-// each sweep, in the answer to handshake 4, the list is pruned.
+// An address on the list names a weak cell, unless a constructor has put something else in its
+// place since: which is the program's mistake, for a condemned target has what stands there read.
+// The memory of a finished object is reused after its death, which a sweep finds, and so is that of
+// an object whose constructor has failed; before each sweep, in the answer to handshake 4, the list
+// is pruned.
 
 #ifndef ELEGY_SRC_MUTATOR_CONSTRUCTING_CELLS_H_
 #define ELEGY_SRC_MUTATOR_CONSTRUCTING_CELLS_H_
