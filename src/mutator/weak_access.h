@@ -11,6 +11,7 @@
 #ifndef ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_
 #define ELEGY_SRC_MUTATOR_WEAK_ACCESS_H_
 
+#include "src/base/chaos.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
@@ -25,6 +26,7 @@ bool IsCondemned(const HeapState& state, const void* object);
 inline bool IsDeadThoughHeld(const HeapState& state, const void* object) {
   if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kWeakClosed) [[likely]]
     return false;
+  ELEGY_CHAOS_POINT("closed, condemned not asked");
   return IsCondemned(state, object);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <thread>
@@ -125,6 +126,25 @@ TEST_F(WindowCondemnedTest, AHandleThatAnotherThreadWritesAfterTheFlipIsEmpty) {
     EXPECT_EQ(made.Get(), nullptr);
     EXPECT_EQ(written.Get(), nullptr);
   });
+}
+
+// Such a thread has seen the phase after the flip, and asks what is condemned when the cycle ends.
+TEST_F(WindowCondemnedTest, AHandleThatAnotherThreadWritesAtTheEndIsEmpty) {
+  WeakPersistent<Counted> written;
+  actor.Do([&] { written = other.get(); });
+  HeldPoint cleared(ChaosPointOf("handles cleared"));
+  std::thread shutter = ShutDown();
+  cleared.Await();
+  HeldPoint asking(ChaosPointOf("closed, condemned not asked"));
+  std::thread writer([&] { written = target.get(); });
+  asking.Await();
+  cleared.Release();
+  // Long enough for a collector that does not wait for it.
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  asking.Release();
+  writer.join();
+  shutter.join();
+  actor.Do([&] { EXPECT_EQ(written.Get(), nullptr); });
 }
 
 }  // namespace
