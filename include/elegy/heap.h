@@ -22,9 +22,10 @@ struct HeapOptions {
   // What objects, weak tables and records may take in all, in bytes. 0: three quarters of what the
   // machine or its cgroup has.
   std::size_t max_heap_bytes = 0;
-  // The first collection starts about here.
+  // The first collection starts about here. Later ones of a heap that is not close to its limit
+  // start by themselves after half as much again has been allocated at least.
   std::size_t initial_heap_bytes = 16 << 20;
-  // The next cycle is paced to finish before live bytes * growth_factor; above 1.
+  // The next cycle of a larger heap is paced to finish before live bytes * growth_factor; above 1.
   double growth_factor = 2.0;
   // 0: a quarter of the cores, at least one.
   int marker_threads = 0;

@@ -1,9 +1,13 @@
 // When to start the next cycle: arithmetic only.
 //
-// After a cycle the heap's goal is live * growth_factor, at least initial_heap_bytes. A cycle takes
-// a while, during which mutators allocate; it is started that much before the goal, by what was
-// allocated during the last cycles' marking (their decaying maximum, and a margin). Mutators that
-// reach the goal all the same help to mark.
+// After a cycle the heap's goal is live * growth_factor. A cycle takes a while, during which
+// mutators allocate; it is started that much before the goal, by what was allocated during the last
+// cycles' marking (their decaying maximum, and a margin). Mutators that reach the goal all the same
+// help to mark.
+//
+// Mutators that allocate gigabytes a second fill twice a small heap while it is marked. So a heap
+// that has a limit far above it always gets a room of 2.5 * initial_heap_bytes, and starts a cycle
+// only when three fifths of its room are used: otherwise the collector would hardly pause.
 
 #ifndef ELEGY_SRC_COLLECTOR_PACER_H_
 #define ELEGY_SRC_COLLECTOR_PACER_H_
@@ -38,10 +42,11 @@ class Pacer {
   Plan After(const Outcome& outcome) {
     expected_ = std::max<double>(static_cast<double>(outcome.during_marking), expected_ * kDecay);
     const auto live = static_cast<double>(outcome.live);
-    const double goal = std::max(live * growth_, static_cast<double>(initial_));
+    const double growth =
+        std::max(live * growth_ - live, static_cast<double>(initial_) * kLeastGrowth);
     const double spent = static_cast<double>(outcome.pending + outcome.since_flip);
     const double room =
-        std::min(goal - live - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
+        std::min(growth - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
     // However little room there is: without progress between cycles there is none at all.
     const double least = std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
     return Divide(static_cast<std::int64_t>(std::max(room, least)));
@@ -50,7 +55,8 @@ class Pacer {
  private:
   static constexpr double kDecay = 0.7;
   static constexpr double kMargin = 1.25;
-  static constexpr double kMostReserve = 0.75;  // of the room
+  static constexpr double kMostReserve = 0.4;  // of the room
+  static constexpr double kLeastGrowth = 2.5;  // initial_heap_bytes
   static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;

@@ -26,8 +26,9 @@ Pacer::Outcome Found(std::uint64_t live_mib) {
 TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
   Pacer pacer(kInitial, 2.0, kLimit);
   EXPECT_EQ(RoomOf(pacer.First()), 16 * kMib);
-  EXPECT_EQ(RoomOf(pacer.After(Found(4))), 12 * kMib);  // to its initial size
+  EXPECT_EQ(RoomOf(pacer.After(Found(4))), 40 * kMib);  // for its initial size
   EXPECT_EQ(RoomOf(pacer.After(Found(40))), 40 * kMib);
+  EXPECT_EQ(RoomOf(pacer.After(Found(80))), 80 * kMib);
 }
 
 TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
@@ -37,6 +38,15 @@ TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
   EXPECT_EQ(pacer.After(outcome).budget, 30 * kMib);  // a quarter more than last time
   // And does not forget it at once.
   EXPECT_EQ(pacer.After(Found(40)).budget, 33 * kMib);
+}
+
+TEST(HeapPacerTest, ACycleOfASmallHeapStartsWhenMostOfItsRoomIsUsed) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(24);
+  outcome.during_marking = 40 * kMib;
+  const Pacer::Plan plan = pacer.After(outcome);
+  EXPECT_EQ(plan.budget, 24 * kMib);
+  EXPECT_EQ(plan.reserve, 16 * kMib);
 }
 
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
