@@ -36,6 +36,15 @@ elegy_bench_smoke_test(noise bench_noise --milliseconds=20)
 foreach(operation IN ITEMS allocate-32 store-barrier-off poll deref weak-map-get)
   elegy_bench_smoke_test(instructions.${operation} bench_instructions ${operation} 1000)
 endforeach()
+# Not a smoke test: counts in place of timings, so that a fast path that grows is seen anywhere.
+find_package(Python3 QUIET COMPONENTS Interpreter)
+find_program(VALGRIND_EXECUTABLE valgrind)
+mark_as_advanced(VALGRIND_EXECUTABLE)
+if(Python3_FOUND AND VALGRIND_EXECUTABLE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  elegy_bench_smoke_test(instruction_counts
+    "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/instructions.py"
+    --build-dir "${PROJECT_BINARY_DIR}")
+endif()
 elegy_bench_smoke_tests(elegy
   WORKLOADS ${common_workloads} finalize finalize-beside deref ephemeron ephemeron-chain mark
   COMMAND elegy_workloads)
@@ -85,7 +94,6 @@ if(TARGET elegy_micro_bench)
   set_tests_properties(bench.micro PROPERTIES FAIL_REGULAR_EXPRESSION "ERROR OCCURRED")
 endif()
 
-find_package(Python3 QUIET COMPONENTS Interpreter)
 if(Python3_FOUND)
   elegy_bench_smoke_test(chains
     "${Python3_EXECUTABLE}" -B "${CMAKE_CURRENT_SOURCE_DIR}/harness/ephemeron_chains.py"

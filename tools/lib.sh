@@ -8,6 +8,8 @@ build_packages=(
 )
 # The second compiler, its sanitizers, and its tools.
 clang_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
+# What counts the instructions of the fast paths.
+counting_packages=(python3 valgrind)
 
 jobs=$(nproc)
 

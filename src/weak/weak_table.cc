@@ -93,10 +93,10 @@ inline const void* WeakTable::FindPublished(const void* key) const {
   TableArrays* const arrays = SharedArrays();
   if (arrays == nullptr) return nullptr;
   ELEGY_CHAOS_POINT("looking up");
-  std::size_t number;
-  if (arrays->Find(key, number) == TableArrays::kNone) return nullptr;
+  const TableEntry* const entry = arrays->FindEntry(key);
+  if (entry == nullptr) return nullptr;
   ELEGY_CHAOS_POINT("looked up");
-  return reinterpret_cast<const std::byte*>(&arrays->At(number)) + value_offset_;
+  return reinterpret_cast<const std::byte*>(entry) + value_offset_;
 }
 
 void* WeakTable::Find(const void* key) {
@@ -105,9 +105,8 @@ void* WeakTable::Find(const void* key) {
 
 void* WeakTable::FindInIndex(const void* key) {
   TableArrays* const arrays = Arrays();
-  std::size_t number;
-  if (arrays == nullptr || arrays->Find(key, number) == TableArrays::kNone) return nullptr;
-  return ValueAt(number);
+  TableEntry* const entry = arrays == nullptr ? nullptr : arrays->FindEntry(key);
+  return entry == nullptr ? nullptr : reinterpret_cast<std::byte*>(entry) + value_offset_;
 }
 
 // Noted before the phase is read: if it is not WeakClosed yet, clearing will come to this table,
