@@ -7,7 +7,11 @@
 //
 // Mutators that allocate gigabytes a second fill twice a small heap while it is marked. So a heap
 // that has a limit far above it always gets a room of 2.5 * initial_heap_bytes, and starts a cycle
-// only when three fifths of its room are used: otherwise the collector would hardly pause.
+// only when three fifths of that are used: otherwise the collector would hardly pause. In a larger
+// room up to three quarters are for marking. But mutators help when it has let a quarter through:
+// where many share few cores the marker gets little of one, and what is born while it marks counts
+// as alive, so that the next cycle has less room and takes as long, until they meet the limit and
+// wait.
 
 #ifndef ELEGY_SRC_COLLECTOR_PACER_H_
 #define ELEGY_SRC_COLLECTOR_PACER_H_
@@ -21,7 +25,7 @@ class Pacer {
  public:
   struct Plan {
     std::int64_t budget;   // may be allocated until the next cycle starts
-    std::int64_t reserve;  // and then until the goal is reached
+    std::int64_t reserve;  // and then until mutators help to mark
   };
 
   Pacer(std::uint64_t initial_bytes, double growth_factor, std::uint64_t max_bytes)
@@ -55,16 +59,22 @@ class Pacer {
  private:
   static constexpr double kDecay = 0.7;
   static constexpr double kMargin = 1.25;
-  static constexpr double kMostReserve = 0.4;  // of the room
-  static constexpr double kLeastGrowth = 2.5;  // initial_heap_bytes
+  static constexpr double kMostReserve = 0.75;  // of the room
+  static constexpr double kLeastGrowth = 2.5;   // initial_heap_bytes
+  static constexpr double kLeastBudget = 0.6;   // of such a room
+  static constexpr double kUnassisted = 0.25;   // of the room
   static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;
 
   Plan Divide(std::int64_t room) const {
-    const auto reserve = static_cast<std::int64_t>(
-        std::min(expected_ * kMargin, static_cast<double>(room) * kMostReserve));
-    return {room - reserve, reserve};
+    const auto all = static_cast<double>(room);
+    const double least_room = std::min(all, static_cast<double>(initial_) * kLeastGrowth);
+    const double for_marking =
+        std::min({expected_ * kMargin, all * kMostReserve, all - least_room * kLeastBudget});
+    const double unassisted = std::max(all * kUnassisted, least_room * (1 - kLeastBudget));
+    return {room - static_cast<std::int64_t>(for_marking),
+            static_cast<std::int64_t>(std::min(for_marking, unassisted))};
   }
 
   const std::uint64_t initial_;

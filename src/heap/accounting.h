@@ -1,8 +1,9 @@
 // What the heap takes and how much may be allocated until the next cycle.
 //
 // `budget` is what may still be allocated (or told as external) until a cycle should start; it goes
-// below zero while that cycle runs. At minus `reserve` the heap has reached its goal: from there on
-// mutators help to mark. The pacer sets both at the end of a cycle.
+// below zero while that cycle runs. At minus `reserve` the heap has reached its goal, or marking
+// has let more through than it should: from there on mutators help to mark. The pacer sets both at
+// the end of a cycle.
 //
 // Blocks held back for their own kind (src/heap/held_blocks.h) are free, but still count towards
 // max_heap_bytes for who takes blocks, lest both together pass it. Who takes native memory may have

@@ -9,8 +9,14 @@
 
 namespace elegy::internal {
 
-// What a block that is taken past the goal costs, in objects to be marked: about 20 to 50
-// microseconds, four times what it costs to mark a block's worth of objects.
+// Past the goal, so many bytes that are taken cost an object to be marked: six of them for one of
+// 48 bytes. With half the price eight mutators on two cores, which leave the marker little of a
+// core, met the heap's limit before it had ended.
+inline constexpr std::size_t kAssistBytes = 8;
+// What is owed is marked in parts of at least so many, which takes 3 to 6 microseconds, and of
+// twice as many at most.
+inline constexpr std::size_t kAssistPart = 128;
+// What a large object costs, whatever its size.
 inline constexpr std::size_t kAssistObjects = 1024;
 
 // Marks so many objects of the worklist at most. Returns whether there were any: then the caller, a

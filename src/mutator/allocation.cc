@@ -64,14 +64,14 @@ bool MayAssist(const HeapState& state) {
   return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking && state.AllScanned();
 }
 
-// Whether the mutator is to help to mark before it takes memory: past the heap's goal. Lets the
-// collector have the core where it cannot help.
-bool OwesAssist(const MutatorImpl& mutator) {
-  const HeapState& state = mutator.state;
-  if (!state.accounting.BeyondGoal()) return false;
-  if (MayAssist(state)) return true;
-  platform::YieldThread();
-  return false;
+// Whether a mutator that takes memory is to help to mark: past the heap's goal.
+bool MustAssist(const HeapState& state) {
+  return state.accounting.BeyondGoal() && MayAssist(state);
+}
+
+// Lets the collector have the core past the goal, where nobody can help.
+void YieldBeyondGoal(const HeapState& state) {
+  if (state.accounting.BeyondGoal() && !MayAssist(state)) platform::YieldThread();
 }
 
 // Helps to mark, a bounded part, for so many bytes; or lets the collector have the core now and
@@ -92,16 +92,19 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   state.stall_max.Update(platform::NowNs() - begin);
 }
 
-// What a block costs is paid in parts, one with each run of cells that is claimed: so no
-// allocation takes longer than it has to. Words of other blocks count as well: who takes blocks of
-// several types owes for all of them, and has paid when he has claimed them.
-void PayAssist(MutatorImpl& mutator, std::size_t stride) {
-  if (mutator.assist_debt == 0) return;
-  const std::size_t words = (kBlockBytes / stride + 63) / 64;
-  const std::size_t objects = std::min(mutator.assist_debt, kAssistObjects / words);
-  mutator.assist_debt -= objects;
+// What has been claimed past the goal, short runs then, is paid for before more is claimed: so no
+// allocation takes longer than it has to. Cells of all types count, and those of blocks that have
+// been in use, which under churn are most.
+void PayAssist(MutatorImpl& mutator) {
+  if (mutator.assist_debt < kAssistPart) return;
+  const std::size_t objects = std::exchange(mutator.assist_debt, 0);
   if (!MayAssist(mutator.state)) return;  // the cycle may be past its marking
-  Assist(mutator, objects, kBlockBytes * objects / kAssistObjects);
+  Assist(mutator, objects, objects * kAssistBytes);
+}
+
+void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
+  if (!MustAssist(mutator.state)) return;
+  mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -174,7 +177,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   for (int cycles = 0;; cycles++) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
-      if (OwesAssist(mutator)) mutator.assist_debt += kAssistObjects;
+      YieldBeyondGoal(state);
       ReuseHeldBlocks(mutator, space, blocks);
     }
     if (blocks.empty()) {
@@ -206,8 +209,13 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
   while (true) {
     AnswerIfAsked(mutator);
     AllocationRun& run = mutator.run_table[number];
-    if (run.cursor == run.limit) PayAssist(mutator, stride);
-    if (run.cursor != run.limit || ClaimRun(mutator, number)) {
+    bool has_cells = run.cursor != run.limit;
+    if (!has_cells) {
+      PayAssist(mutator);
+      has_cells = ClaimRun(mutator, number);
+      if (has_cells) ChargeAssist(mutator, run);
+    }
+    if (has_cells) {
       char* const cell = run.cursor;
       run.cursor += stride;
       return cell;
@@ -300,7 +308,8 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   AnswerIfAsked(mutator);
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
-  if (OwesAssist(mutator)) Assist(mutator, kAssistObjects, count * kBlockBytes);
+  YieldBeyondGoal(state);
+  if (MustAssist(state)) Assist(mutator, kAssistObjects, count * kBlockBytes);
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);

@@ -1,5 +1,6 @@
 #include "src/mutator/claim.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -8,6 +9,11 @@
 namespace elegy::internal {
 
 namespace {
+
+constexpr std::uint64_t kAllCells = ~std::uint64_t{0};
+
+// Where cells have their price (src/mutator/allocation.cc), so many bytes at once.
+constexpr std::size_t kPricedRun = 1 << 10;
 
 struct CellRange {
   std::size_t begin;
@@ -45,12 +51,12 @@ void UseRun(MutatorImpl& mutator, std::size_t number, CellRange cells) {
   mutator.uncounted_bytes += static_cast<std::ptrdiff_t>((cells.end - cells.begin) * stride);
 }
 
-// The first run of the cells that are left of the last word claimed.
-CellRange TakeClaimedRun(OwnedBlock& owned) {
+// The first run of the cells that are left of the last word claimed, or so many of it.
+CellRange TakeClaimedRun(OwnedBlock& owned, std::size_t most) {
   const auto first = static_cast<std::size_t>(std::countr_zero(owned.claimed));
-  const auto count = static_cast<std::size_t>(std::countr_one(owned.claimed >> first));
-  // Adding the run's lowest bit carries through the run.
-  owned.claimed &= owned.claimed + (std::uint64_t{1} << first);
+  const auto free = static_cast<std::size_t>(std::countr_one(owned.claimed >> first));
+  const std::size_t count = std::min(free, most);
+  owned.claimed &= ~(kAllCells >> (64 - count) << first);
   const std::size_t begin = (owned.next_word - 1) * 64 + first;
   return {begin, begin + count};
 }
@@ -58,9 +64,9 @@ CellRange TakeClaimedRun(OwnedBlock& owned) {
 }  // namespace
 
 bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
-  constexpr std::uint64_t kAll = ~std::uint64_t{0};
   OwnedBlock& owned = mutator.owned[number];
   if (owned.block == BlockPool::kNoBlock) return false;
+  const bool has_price = mutator.state.accounting.BeyondGoal();
   if (owned.claimed == 0) {
     const ObjectBits bits = mutator.AllocatedBits();
     const std::size_t capacity = mutator.state.pool.Info(owned.block).Capacity();
@@ -72,10 +78,9 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     while (word < words && free(word) == 0) word++;
     if (word == words) return false;
     const std::size_t first = word;
-    // One at a time while each has its price (src/mutator/allocation.cc).
-    const std::size_t end = mutator.assist_debt == 0 ? words : word + 1;
-    for (; word < end && free(word) == kAll; word++) {
-      ClaimCells(mutator, owned.block, word, kAll);
+    const std::size_t end = has_price ? word : words;
+    for (; word < end && free(word) == kAllCells; word++) {
+      ClaimCells(mutator, owned.block, word, kAllCells);
     }
     if (word > first) {
       UseRun(mutator, number, {first * 64, word * 64});
@@ -85,7 +90,9 @@ bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
     ClaimCells(mutator, owned.block, word, owned.claimed);
     word++;
   }
-  UseRun(mutator, number, TakeClaimedRun(owned));
+  const std::size_t most =
+      has_price ? std::max<std::size_t>(1, kPricedRun / owned.space->Stride()) : 64;
+  UseRun(mutator, number, TakeClaimedRun(owned, most));
   return true;
 }
 

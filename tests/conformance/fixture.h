@@ -4,7 +4,6 @@
 #ifndef ELEGY_TESTS_CONFORMANCE_FIXTURE_H_
 #define ELEGY_TESTS_CONFORMANCE_FIXTURE_H_
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -13,6 +12,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/cycle_steps.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
 
@@ -24,13 +24,6 @@ struct Node {
 };
 
 inline Persistent<Node> NewNode(int value = 0) { return Persistent(Make<Node>(value)); }
-
-inline constexpr std::array kAllSteps = {
-    elegy::testing::CycleStep::kBarrierOn,    elegy::testing::CycleStep::kStacksScanned,
-    elegy::testing::CycleStep::kMarked,       elegy::testing::CycleStep::kFlipped,
-    elegy::testing::CycleStep::kCellsCleared, elegy::testing::CycleStep::kRecordsQueued,
-    elegy::testing::CycleStep::kSwept,
-};
 
 class ConformanceTest : public HeapTest {
  public:

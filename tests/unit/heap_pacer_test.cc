@@ -49,6 +49,15 @@ TEST(HeapPacerTest, ACycleOfASmallHeapStartsWhenMostOfItsRoomIsUsed) {
   EXPECT_EQ(plan.reserve, 16 * kMib);
 }
 
+TEST(HeapPacerTest, MostOfALargeRoomMayBeForMarking) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(200);
+  outcome.during_marking = 300 * kMib;
+  const Pacer::Plan plan = pacer.After(outcome);
+  EXPECT_EQ(plan.budget, 50 * kMib);
+  EXPECT_EQ(plan.reserve, 50 * kMib);  // then mutators help
+}
+
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
 // limit would meet it, and wait there.
 TEST(HeapPacerTest, AQuarterOfTheRoomBelowTheLimitIsLeft) {

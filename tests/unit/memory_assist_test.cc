@@ -146,6 +146,34 @@ TEST_F(MemoryAssistTest, WhoAlternatesBetweenTypesPaysForAllTheirBlocks) {
   collector_may_go_on = true;
 }
 
+// Under churn hardly any block is fresh.
+TEST_F(MemoryAssistTest, WhoUsesFreeCellsOfOldBlocksPaysAsWell) {
+  constexpr std::size_t kElements = 20'000;
+  constexpr int kSmalls = 200'000;
+  is_mutator = true;
+  collector_may_go_on = true;
+  std::vector<Persistent<Element>> elements;
+  for (std::size_t i = 0; i < kElements; i++) elements.emplace_back(Make<Element>());
+  std::vector<Persistent<Small>> smalls;
+  for (int i = 0; i < kSmalls; i++) smalls.emplace_back(Make<Small>());
+  for (int i = 0; i < kSmalls; i++) {  // a quarter of them lives on
+    if (i % 4 != 0) smalls[static_cast<std::size_t>(i)] = nullptr;
+  }
+  CollectPrecisely();
+  CollectPrecisely();
+  collector_may_go_on = false;
+  Make<Small>();  // and what it takes along
+  const std::uint64_t before = heap().Stats().heap_bytes;
+  traced_by_mutator = 0;
+  for (int i = 0; i < kSmalls && traced_by_mutator == 0; i++) {
+    Make<Small>();
+    if (i % 1000 == 0) std::this_thread::yield();  // the collector gets there
+  }
+  EXPECT_GT(traced_by_mutator, 0u);
+  EXPECT_EQ(heap().Stats().heap_bytes, before);
+  collector_may_go_on = true;
+}
+
 // The answers to handshake 3 tell how many rounds it took to find that nothing is left to mark. A
 // mutator that asked for another one with each block it takes would keep the cycle from its end.
 TEST_F(MemoryAssistTest, WhoFindsNothingToMarkCausesNoFurtherRound) {

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,22 +15,15 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/cycle_steps.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/trouble.h"
 
 namespace elegy::test {
 namespace {
 
 using testing::CycleStep;
 using testing::CycleStepper;
-
-constexpr std::array kAllSteps = {
-    CycleStep::kBarrierOn,    CycleStep::kStacksScanned, CycleStep::kMarked, CycleStep::kFlipped,
-    CycleStep::kCellsCleared, CycleStep::kRecordsQueued, CycleStep::kSwept};
-
-class Trouble : public std::runtime_error {
- public:
-  Trouble() : std::runtime_error("trouble") {}
-};
 
 struct Leaf {
   std::int64_t value = 0;

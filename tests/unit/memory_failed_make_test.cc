@@ -8,24 +8,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/trouble.h"
 
 namespace elegy::test {
 namespace {
 
 using testing::CycleStep;
 using testing::CycleStepper;
-
-class Trouble : public std::runtime_error {
- public:
-  Trouble() : std::runtime_error("trouble") {}
-};
 
 struct Leaf {
   std::int64_t value = 0;

@@ -7,28 +7,20 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/cycle_steps.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/trouble.h"
 
 namespace elegy::test {
 namespace {
 
 using testing::CycleStep;
 using testing::CycleStepper;
-
-constexpr std::array kAllSteps = {
-    CycleStep::kBarrierOn,    CycleStep::kStacksScanned, CycleStep::kMarked, CycleStep::kFlipped,
-    CycleStep::kCellsCleared, CycleStep::kRecordsQueued, CycleStep::kSwept};
-
-class Trouble : public std::runtime_error {
- public:
-  Trouble() : std::runtime_error("trouble") {}
-};
 
 struct Leaf {
   std::int64_t value = 0;

@@ -14,6 +14,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/cycle_steps.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
@@ -21,10 +22,6 @@ namespace {
 
 using testing::CycleStep;
 using testing::CycleStepper;
-
-constexpr std::array kAllSteps = {
-    CycleStep::kBarrierOn,    CycleStep::kStacksScanned, CycleStep::kMarked, CycleStep::kFlipped,
-    CycleStep::kCellsCleared, CycleStep::kRecordsQueued, CycleStep::kSwept};
 
 struct Node {
   std::int64_t value = 0;

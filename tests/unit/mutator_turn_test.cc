@@ -4,23 +4,18 @@
 
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/trouble.h"
 
 namespace elegy::test {
 namespace {
 
 struct Node {
   std::int64_t value = 0;
-};
-
-class Trouble : public std::runtime_error {
- public:
-  Trouble() : std::runtime_error("trouble") {}
 };
 
 class MutatorTurnTest : public HeapTest {
