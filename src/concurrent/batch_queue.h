@@ -36,7 +36,7 @@ class BatchQueue {
   void Push(Batch batch) {
     auto owned = std::make_unique<Batch>(std::move(batch));
     if (queue_.push(owned.get())) {
-      owned.release();
+      static_cast<void>(owned.release());  // the queue's now
       return;
     }
     MutexLock lock(mutex_);

@@ -83,8 +83,8 @@ class MutatorImpl : public MutatorCore {
   std::uint32_t allocated_which = 0;
   bool black = false;
   std::ptrdiff_t uncounted_bytes = 0;  // negative: counted, then given back
-  // How many objects it owes to mark for its blocks; what it has taken since it found nothing to
-  // help with.
+  // How many objects it owes to mark for the cells that it has claimed; what it has taken since it
+  // found nothing to help with.
   std::size_t assist_debt = 0;
   std::size_t taken_unassisted = 0;
 
