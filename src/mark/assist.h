@@ -13,8 +13,7 @@ namespace elegy::internal {
 // 48 bytes. With half the price eight mutators on two cores, which leave the marker little of a
 // core, met the heap's limit before it had ended.
 inline constexpr std::size_t kAssistBytes = 8;
-// What is owed is marked in parts of at least so many, which takes 3 to 6 microseconds, and of
-// twice as many at most.
+// What is owed is marked in parts of at least so many.
 inline constexpr std::size_t kAssistPart = 128;
 // What a large object costs, whatever its size.
 inline constexpr std::size_t kAssistObjects = 1024;

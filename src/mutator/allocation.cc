@@ -64,11 +64,6 @@ bool MayAssist(const HeapState& state) {
   return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking && state.AllScanned();
 }
 
-// Whether a mutator that takes memory is to help to mark: past the heap's goal.
-bool MustAssist(const HeapState& state) {
-  return state.accounting.BeyondGoal() && MayAssist(state);
-}
-
 // Lets the collector have the core past the goal, where nobody can help.
 void YieldBeyondGoal(const HeapState& state) {
   if (state.accounting.BeyondGoal() && !MayAssist(state)) platform::YieldThread();
@@ -103,7 +98,7 @@ void PayAssist(MutatorImpl& mutator) {
 }
 
 void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
-  if (!MustAssist(mutator.state)) return;
+  if (!MayAssist(mutator.state)) return;
   mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
 }
 
@@ -212,8 +207,10 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
     bool has_cells = run.cursor != run.limit;
     if (!has_cells) {
       PayAssist(mutator);
-      has_cells = ClaimRun(mutator, number);
-      if (has_cells) ChargeAssist(mutator, run);
+      // Read once: what is charged must have been claimed as a short run.
+      const bool has_price = mutator.state.accounting.BeyondGoal();
+      has_cells = ClaimRun(mutator, number, has_price);
+      if (has_cells && has_price) ChargeAssist(mutator, run);
     }
     if (has_cells) {
       char* const cell = run.cursor;
@@ -309,7 +306,9 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
   YieldBeyondGoal(state);
-  if (MustAssist(state)) Assist(mutator, kAssistObjects, count * kBlockBytes);
+  if (state.accounting.BeyondGoal() && MayAssist(state)) {
+    Assist(mutator, kAssistObjects, count * kBlockBytes);
+  }
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kAllCells = ~std::uint64_t{0};
 
-// Where cells have their price (src/mutator/allocation.cc), so many bytes at once.
+// Where cells have their price, so many bytes at once, or one cell.
 constexpr std::size_t kPricedRun = 1 << 10;
 
 struct CellRange {
@@ -63,10 +63,9 @@ CellRange TakeClaimedRun(OwnedBlock& owned, std::size_t most) {
 
 }  // namespace
 
-bool ClaimRun(MutatorImpl& mutator, std::size_t number) {
+bool ClaimRun(MutatorImpl& mutator, std::size_t number, bool has_price) {
   OwnedBlock& owned = mutator.owned[number];
   if (owned.block == BlockPool::kNoBlock) return false;
-  const bool has_price = mutator.state.accounting.BeyondGoal();
   if (owned.claimed == 0) {
     const ObjectBits bits = mutator.AllocatedBits();
     const std::size_t capacity = mutator.state.pool.Info(owned.block).Capacity();

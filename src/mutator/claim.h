@@ -22,8 +22,9 @@
 namespace elegy::internal {
 
 // Gives the space of this number its next run of cells, from the block it owns. False if that has
-// no free cell left, or there is none.
-bool ClaimRun(MutatorImpl& mutator, std::size_t number);
+// no free cell left, or there is none. A short run where cells have their price, which is paid for
+// each run (src/mutator/allocation.cc).
+bool ClaimRun(MutatorImpl& mutator, std::size_t number, bool has_price);
 
 // Gives back what has been claimed in the space's block and holds no object.
 void GiveBackCells(MutatorImpl& mutator, std::size_t number);

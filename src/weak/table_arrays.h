@@ -124,8 +124,7 @@ class TableArrays {
     return reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x13C6EF372FE94F83} >> shift_;
   }
   // Of entries in the order of their hashes: the key's, and its place, or null. Where the arrays
-  // are is read once, which no compiler may do by itself beside an acquiring load: half of the
-  // instructions of a look-up are these.
+  // are is read once, which no compiler may do by itself beside an acquiring load.
   TableEntry* FindPlaced(const void* key, std::size_t& place) {
     std::byte* const entries = entries_;
     const std::size_t entry_bytes = entry_bytes_;

@@ -88,7 +88,7 @@ TEST_F(MemoryAssistTest, OneAllocationTracesABoundedPartOfALargeArray) {
 // Small objects: what a block costs is paid in parts, with each word of its cells.
 TEST_F(MemoryAssistTest, OneAllocationOfASmallObjectTracesAPartOfWhatItsBlockCosts) {
   constexpr std::size_t kElements = 20'000;
-  constexpr std::size_t kBound = 512;
+  constexpr std::size_t kBound = 256;
   constexpr int kEnough = 20;
   is_mutator = true;
   collector_may_go_on = true;
