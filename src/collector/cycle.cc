@@ -231,7 +231,11 @@ void HeapImpl::MarkCandidates(Marker& marker, const std::vector<void*>& words) {
 void HeapImpl::MarkToTheEnd(Marker& marker, CycleReport& report) {
   do {
     for (void* target : state_.roots->TakeShaded()) marker.Push(target);
+    const std::uint64_t begin = platform::NowNs();
+    const std::uint64_t ran = platform::ThreadTimeNs();
     markers_.Drain(marker);
+    drained_ns_ += platform::NowNs() - begin;
+    drained_running_ns_ += platform::ThreadTimeNs() - ran;
   } while (!TryToFlip(marker, report));
 }
 
@@ -319,7 +323,8 @@ void HeapImpl::PlanNext(const CycleReport& report) {
                     .pending = spent,
                     .during_marking = allocated_at_flip_ - allocated_at_start_,
                     .since_flip = allocated - allocated_at_flip_,
-                    .within_limit = (limit > taken ? limit - taken : 0) + report.reusable_bytes});
+                    .within_limit = (limit > taken ? limit - taken : 0) + report.reusable_bytes,
+                    .marker_share = TakeMarkerShare()});
   allocated_at_end_ = allocated;
   state_.accounting.SetBudget(plan.budget, plan.reserve);
   const auto room = static_cast<std::size_t>(plan.budget + plan.reserve);
@@ -331,6 +336,13 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   }
   kept_free_bytes_ = std::max({room, used, kept_free_bytes_});
   state_.pool.TrimTo(kept_free_bytes_);
+}
+
+// How much of the time that it drained the collector's thread ran.
+double HeapImpl::TakeMarkerShare() {
+  const auto drained = static_cast<double>(std::exchange(drained_ns_, 0));
+  const auto running = static_cast<double>(std::exchange(drained_running_ns_, 0));
+  return drained > 0 ? running / drained : 1;
 }
 
 void HeapImpl::Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count) {

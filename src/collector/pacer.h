@@ -8,10 +8,10 @@
 // Mutators that allocate gigabytes a second fill twice a small heap while it is marked. So a heap
 // that has a limit far above it always gets a room of 2.5 * initial_heap_bytes, and starts a cycle
 // only when three fifths of that are used: otherwise the collector would hardly pause. In a larger
-// room up to three quarters are for marking. But mutators help when it has let a quarter through:
-// where many share few cores the marker gets little of one, and what is born while it marks counts
-// as alive, so that the next cycle has less room and takes as long, until they meet the limit and
-// wait.
+// room up to three quarters are for marking. But mutators help when it has let a quarter through,
+// and from the first on where the last cycle's marker had to share its core with them: what is born
+// while it marks counts as alive, so that the next cycle has less room and takes as long, until they
+// meet the limit and wait.
 
 #ifndef ELEGY_SRC_COLLECTOR_PACER_H_
 #define ELEGY_SRC_COLLECTOR_PACER_H_
@@ -31,7 +31,7 @@ class Pacer {
   Pacer(std::uint64_t initial_bytes, double growth_factor, std::uint64_t max_bytes)
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
 
-  Plan First() const { return Divide(static_cast<std::int64_t>(std::min(initial_, max_))); }
+  Plan First() const { return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted); }
 
   struct Outcome {
     std::uint64_t live;            // found alive, with the external bytes that it keeps
@@ -40,6 +40,7 @@ class Pacer {
     std::uint64_t during_marking;  // allocated while the cycle marked
     std::uint64_t since_flip;      // allocated since, not counted in live
     std::uint64_t within_limit;    // can be allocated until max_heap_bytes, as fragmented as it is
+    double marker_share;           // of a core, while it had something to mark
   };
 
   // What is pending now will be given back to the budget, so it is taken from it first.
@@ -53,7 +54,8 @@ class Pacer {
         std::min(growth - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
     // However little room there is: without progress between cycles there is none at all.
     const double least = std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
-    return Divide(static_cast<std::int64_t>(std::max(room, least)));
+    return Divide(static_cast<std::int64_t>(std::max(room, least)),
+                  outcome.marker_share < kOwnCore ? 0 : kUnassisted);
   }
 
  private:
@@ -63,16 +65,17 @@ class Pacer {
   static constexpr double kLeastGrowth = 2.5;   // initial_heap_bytes
   static constexpr double kLeastBudget = 0.6;   // of such a room
   static constexpr double kUnassisted = 0.25;   // of the room
+  static constexpr double kOwnCore = 0.75;      // of a core: less is shared with others
   static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;
 
-  Plan Divide(std::int64_t room) const {
+  Plan Divide(std::int64_t room, double unassisted_share) const {
     const auto all = static_cast<double>(room);
     const double least_room = std::min(all, static_cast<double>(initial_) * kLeastGrowth);
     const double for_marking =
         std::min({expected_ * kMargin, all * kMostReserve, all - least_room * kLeastBudget});
-    const double unassisted = std::max(all * kUnassisted, least_room * (1 - kLeastBudget));
+    const double unassisted = std::max(all * unassisted_share, least_room * (1 - kLeastBudget));
     return {room - static_cast<std::int64_t>(for_marking),
             static_cast<std::int64_t>(std::min(for_marking, unassisted))};
   }

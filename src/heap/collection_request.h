@@ -56,6 +56,12 @@ class CollectionRequest {
     return waiting_ > 0;
   }
 
+  // The number of the cycle that is running; 0: none.
+  std::uint64_t Running() {
+    MutexLock lock(mutex_);
+    return started_ == finished_ ? 0 : started_;
+  }
+
   // The newest cycle that has begun; 0: none.
   std::uint64_t Started() {
     MutexLock lock(mutex_);

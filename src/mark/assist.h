@@ -9,10 +9,10 @@
 
 namespace elegy::internal {
 
-// Past the goal, so many bytes that are taken cost an object to be marked: six of them for one of
-// 48 bytes. With half the price eight mutators on two cores, which leave the marker little of a
-// core, met the heap's limit before it had ended.
-inline constexpr std::size_t kAssistBytes = 8;
+// Past the goal, so many bytes that are taken cost an object to be marked: twelve of them for one
+// of 48 bytes. At a quarter of the price eight mutators on two cores, which leave the marker little
+// of a core, met the heap's limit before it had ended.
+inline constexpr std::size_t kAssistBytes = 4;
 // What is owed is marked in parts of at least so many.
 inline constexpr std::size_t kAssistPart = 128;
 // What a large object costs, whatever its size.

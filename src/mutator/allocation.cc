@@ -169,7 +169,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   Space& space = *owned.space;
   std::vector<std::uint32_t>& blocks = owned.spares;
   blocks.reserve(Space::kMostTaken);  // first, for it may throw
-  for (int cycles = 0;; cycles++) {
+  for (WaitedForRoom waited;;) {
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
       YieldBeyondGoal(state);
@@ -177,15 +177,15 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
     }
     if (blocks.empty()) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
-        const std::size_t block = FreshBlock(mutator, space, cycles);
+        const std::size_t block = FreshBlock(mutator, space, waited.cycles);
         if (block != BlockPool::kNoBlock) blocks.push_back(static_cast<std::uint32_t>(block));
       } else {
         space.TakeScarce(state.pool, mutator.epoch, blocks);
       }
     }
     if (UseSpare(owned)) return;
-    if (IsHopeless(state, kBlockBytes, cycles)) throw std::bad_alloc();
-    AwaitRoom(mutator);
+    if (IsHopeless(state, kBlockBytes, waited.cycles)) throw std::bad_alloc();
+    AwaitRoom(mutator, waited);
   }
 }
 
@@ -277,15 +277,15 @@ Span FreshSpan(HeapState& state, std::size_t count, int cycles) {
 Span AcquireSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t count) {
   HeapState& state = mutator.state;
   const std::size_t bytes = count * kBlockBytes;
-  for (int cycles = 0;; cycles++) {
+  for (WaitedForRoom waited;;) {
     Span span = HeldSpan(state, type, count);
     if (span.head == BlockPool::kNoBlock &&
         state.accounting.TryTake(bytes, state.options.max_heap_bytes)) {
-      span = FreshSpan(state, count, cycles);
+      span = FreshSpan(state, count, waited.cycles);
     }
     if (span.head != BlockPool::kNoBlock) return span;
-    if (IsHopeless(state, bytes, cycles)) throw std::bad_alloc();
-    AwaitRoom(mutator);
+    if (IsHopeless(state, bytes, waited.cycles)) throw std::bad_alloc();
+    AwaitRoom(mutator, waited);
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kAllCells = ~std::uint64_t{0};
 
 // Where cells have their price, so many bytes at once, or one cell.
-constexpr std::size_t kPricedRun = 1 << 10;
+constexpr std::size_t kPricedRun = 512;
 
 struct CellRange {
   std::size_t begin;

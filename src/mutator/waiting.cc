@@ -35,9 +35,15 @@ void AwaitNewCycle(MutatorImpl& mutator, StackState stack) {
   AwaitBlocked(mutator, stack, [&] { request.WaitFor(request.Ask()); });
 }
 
-void AwaitRoom(MutatorImpl& mutator) {
+void AwaitRoom(MutatorImpl& mutator, WaitedForRoom& waited) {
   const std::uint64_t begin = platform::NowNs();
-  AwaitNewCycle(mutator, StackState::kMayHoldPointers);
+  CollectionRequest& request = mutator.state.request;
+  AwaitBlocked(mutator, StackState::kMayHoldPointers, [&] {
+    const std::uint64_t running = waited.at_all ? 0 : request.Running();
+    if (running == 0) waited.cycles++;
+    request.WaitFor(running == 0 ? request.Ask() : running);
+  });
+  waited.at_all = true;
   mutator.state.stall_max.Update(platform::NowNs() - begin);
 }
 

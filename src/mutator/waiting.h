@@ -22,10 +22,18 @@ void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle);
 // in its place, and finds memory for the answers even where this thread has just found none.
 void AwaitNewCycle(MutatorImpl& mutator, StackState stack);
 
-// At max_heap_bytes: waits for a full cycle.
-void AwaitRoom(MutatorImpl& mutator);
+// What an allocation at max_heap_bytes has waited for.
+struct WaitedForRoom {
+  bool at_all = false;
+  int cycles = 0;  // that began after it had found no room
+};
 
-// Whether there will be no room for so many bytes, after as many cycles as have been waited for.
+// At max_heap_bytes: waits for a full cycle; or the first time for the one that is running, which
+// may make room, too, and takes less long.
+void AwaitRoom(MutatorImpl& mutator, WaitedForRoom& waited);
+
+// Whether there will be no room for so many bytes, after as many full cycles as have been waited
+// for.
 bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles);
 
 // Whether the pool, whose range is spent or to which the system gives no more, may have something

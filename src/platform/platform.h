@@ -26,8 +26,9 @@ void PreferHugePages(void* address, std::size_t bytes);
 std::size_t MemoryLimit();
 int Cores();
 
-// The monotonic clock.
+// The monotonic clock, and the processor time of the calling thread.
 std::uint64_t NowNs();
+std::uint64_t ThreadTimeNs();
 
 // Sleeps while *word == expected, for so long at most; may wake early. Wake wakes all who sleep on
 // the word.

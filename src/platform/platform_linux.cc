@@ -51,6 +51,13 @@ std::size_t ReadLimit(const char* path) {
   return file >> bytes ? bytes : SIZE_MAX;
 }
 
+std::uint64_t ReadClock(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 }  // namespace
 
 std::size_t MemoryLimit() {
@@ -68,12 +75,9 @@ int Cores() {
   return std::max(1, CPU_COUNT(&cores));
 }
 
-std::uint64_t NowNs() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
+std::uint64_t NowNs() { return ReadClock(CLOCK_MONOTONIC); }
+
+std::uint64_t ThreadTimeNs() { return ReadClock(CLOCK_THREAD_CPUTIME_ID); }
 
 void Wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::uint64_t most_ns) {
   constexpr std::uint64_t kSecond = 1'000'000'000;

@@ -20,7 +20,8 @@ Pacer::Outcome Found(std::uint64_t live_mib) {
           .pending = 0,
           .during_marking = 0,
           .since_flip = 0,
-          .within_limit = kLimit - live_mib * kMib};
+          .within_limit = kLimit - live_mib * kMib,
+          .marker_share = 1};
 }
 
 TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
@@ -56,6 +57,18 @@ TEST(HeapPacerTest, MostOfALargeRoomMayBeForMarking) {
   const Pacer::Plan plan = pacer.After(outcome);
   EXPECT_EQ(plan.budget, 50 * kMib);
   EXPECT_EQ(plan.reserve, 50 * kMib);  // then mutators help
+}
+
+TEST(HeapPacerTest, MutatorsHelpEarlierWhereTheMarkerHasNoCoreOfItsOwn) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(200);
+  outcome.during_marking = 300 * kMib;
+  outcome.marker_share = 0.6;
+  Pacer::Plan plan = pacer.After(outcome);
+  EXPECT_EQ(plan.budget, 50 * kMib);   // a cycle begins as early as with a core
+  EXPECT_EQ(plan.reserve, 16 * kMib);  // what a small heap has
+  outcome.marker_share = 0.9;
+  EXPECT_EQ(pacer.After(outcome).reserve, 50 * kMib);
 }
 
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "elegy/elegy.h"
+#include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
@@ -259,6 +262,38 @@ TEST_F(MemoryLimitTest, MemoryThatACycleFreesIsThereForAllThreads) {
     const Mutator guest(heap());
     EXPECT_GE(NoInline(Fill<Node>).size() * sizeof(Node), kLimit / 8 * 7);
   }).join();
+}
+
+// What a cycle under way is about to free is room: nobody waits for a second one.
+TEST_F(MemoryLimitTest, WhoMeetsTheLimitDuringACycleWaitsForItsEndAlone) {
+  constexpr std::chrono::milliseconds kStill{50};
+  NoInline([] {
+    for (std::size_t i = 0; i < kLimit / 2 / sizeof(Node); i++) Make<Node>();
+  });
+  testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(testing::CycleStep::kFlipped);
+  const std::uint64_t before = heap().Stats().cycles;
+  std::atomic<std::size_t> made{0};
+  std::atomic<bool> enough{false};
+  std::thread thread([this, &made, &enough] {
+    const Mutator guest(heap());
+    while (!enough) {
+      Make<Node>();
+      made++;
+    }
+  });
+  std::size_t seen = 0;
+  do {
+    seen = made;
+    std::this_thread::sleep_for(kStill);
+  } while (made == 0 || made != seen);  // until it has met the limit
+  enough = true;
+  stepper.FinishCycle();
+  {
+    const BlockingRegion region(mutator());
+    thread.join();
+  }
+  EXPECT_EQ(heap().Stats().cycles, before + 1);
 }
 
 TEST(MemoryTinyLimitTest, AHeapWithoutRoomRefusesEverything) {
