@@ -55,6 +55,7 @@
 // flip there is nothing left to shade.
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "elegy/internal/registry_core.h"
@@ -202,11 +203,16 @@ void HeapImpl::TurnBarrierOn() {
 
 void HeapImpl::MarkRoots(Marker& marker) {
   std::vector<std::vector<void*>> candidates;
+  std::vector<KeptTargets> kept;
   {
     MutexLock lock(state_.candidates_mutex);
     candidates.swap(state_.candidates);
+    kept.swap(state_.kept);
   }
   for (const std::vector<void*>& words : candidates) MarkCandidates(marker, words);
+  for (const KeptTargets& targets : kept) {
+    MarkCandidates(marker, {targets.entries.get(), targets.size});
+  }
   state_.roots->ForEach(/*strong=*/true, [&](const WeakCell& cell) {
     if (void* target = cell.Target()) marker.Push(target);
   });
@@ -217,7 +223,7 @@ void HeapImpl::MarkRoots(Marker& marker) {
 }
 
 // A part at a time, so that who gives cells back does not wait for long.
-void HeapImpl::MarkCandidates(Marker& marker, const std::vector<void*>& words) {
+void HeapImpl::MarkCandidates(Marker& marker, std::span<void* const> words) {
   constexpr std::size_t kPart = 512;
   const ObjectBits allocated = state_.pool.Bits(1 - state_.MarkWhich());
   for (std::size_t begin = 0; begin < words.size(); begin += kPart) {

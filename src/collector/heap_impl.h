@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "absl/container/flat_hash_set.h"
@@ -95,7 +96,7 @@ class HeapImpl {
   void Condemn();
   void TurnBarrierOn();
   void MarkRoots(Marker& marker);
-  void MarkCandidates(Marker& marker, const std::vector<void*>& words);
+  void MarkCandidates(Marker& marker, std::span<void* const> words);
   void MarkToTheEnd(Marker& marker, CycleReport& report);
   bool TryToFlip(Marker& marker, CycleReport& report);
   void ClearAndQueue(CycleReport& report);

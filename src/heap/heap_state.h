@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "elegy/heap.h"
+#include "elegy/internal/kept_alive.h"
 #include "elegy/internal/mutator_core.h"
 #include "elegy/internal/mutex.h"
 #include "src/concurrent/worklist.h"
@@ -129,6 +130,7 @@ struct HeapState : HeapCore {
 
   Mutex candidates_mutex;
   std::vector<std::vector<void*>> candidates ELEGY_GUARDED_BY(candidates_mutex);
+  std::vector<KeptTargets> kept ELEGY_GUARDED_BY(candidates_mutex);
 
   // Blocks of the last cycle that are still to be swept; the collector sleeps until it is zero.
   std::atomic<std::uint32_t> unswept{0};

@@ -82,11 +82,10 @@ void ScanRoots(MutatorImpl& mutator) {
               candidates);
   }
   NoteConstructingCells(mutator);
-  candidates.insert(candidates.end(), mutator.kept.begin(), mutator.kept.end());
   candidates.insert(candidates.end(), mutator.callback_roots.begin(), mutator.callback_roots.end());
   if (state.options.conservative_stacks) ScanStack(mutator, candidates);
-  if (candidates.empty()) return;
   MutexLock lock(state.candidates_mutex);
+  state.kept.push_back(mutator.kept.Share());
   state.candidates.push_back(std::move(candidates));
 }
 
@@ -111,6 +110,7 @@ void Answer(MutatorImpl& mutator, Handshake kind) {
       mutator.SetScanned(false);
       mutator.dirty = false;
       mutator.constructing_cells.Prune(mutator.constructing);
+      mutator.kept.TakeBack();
       BeginEpoch(mutator, mutator.epoch + 1);
       return;
   }

@@ -20,21 +20,25 @@ constexpr std::size_t kLeastAgain = 1024;
 
 }  // namespace
 
+void KeptList::MoveTo(std::size_t room) {
+  std::shared_ptr<void*[]> entries(std::make_unique_for_overwrite<void*[]>(room));
+  end_ = std::copy(begin(), end(), entries.get());
+  limit_ = entries.get() + room;
+  entries_ = std::move(entries);
+  shared_ = false;
+}
+
 void KeptList::Append(void* target) {
-  if (end_ == limit_) {
-    const auto size = static_cast<std::size_t>(end_ - begin());
-    const std::size_t room = std::max(2 * size, kFirstRoom);
-    auto larger = std::make_unique_for_overwrite<void*[]>(room);
-    end_ = std::copy(begin(), end(), larger.get());
-    limit_ = larger.get() + room;
-    entries_ = std::move(larger);
-  }
+  if (end_ == limit_) MoveTo(std::max(2 * static_cast<std::size_t>(end_ - begin()), kFirstRoom));
   *end_++ = target;
 }
 
 void KeptList::AppendAgain(void* target) {
+  const bool many = again_ + 1 >= std::max(again_limit_, kLeastAgain);
+  if (many && shared_) MoveTo(static_cast<std::size_t>(limit_ - begin()));
   Append(target);
-  if (++again_ < std::max(again_limit_, kLeastAgain)) return;
+  again_++;
+  if (!many) return;
   std::sort(begin(), end());
   end_ = std::unique(begin(), end());
   again_ = 0;

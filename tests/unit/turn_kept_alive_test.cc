@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <cstddef>
@@ -216,6 +217,40 @@ TEST(TurnAtStepsTest, TurnMayEndAtEveryStep) {
     stepper.FinishCycle();
     EXPECT_TRUE(ref->IsCleared()) << i;
   }
+}
+
+// The collector reads a list after its mutator has handed it over, and may do so late.
+TEST(TurnAtStepsTest, WhatIsReadInTheNextTurnTakesThePlaceOfNothingHandedOver) {
+  Heap heap(TestOptions({.conservative_stacks = false}));
+  Mutator mutator(heap);
+  const Persistent<WeakRef<Node>> ref(Make<WeakRef<Node>>(Make<Node>(5)));
+  CycleStepper stepper(heap);
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  mutator.EndTurn();
+  const Persistent<Node> other(Make<Node>(6));
+  Make<WeakRef<Node>>(other.get());
+  stepper.FinishCycle();
+  EXPECT_FALSE(ref->IsCleared());
+}
+
+// As many reads as it takes to have duplicates removed, which puts a list in order.
+TEST(TurnAtStepsTest, WhatIsReadAgainTakesThePlaceOfNothingHandedOver) {
+  constexpr int kReads = 2000;
+  Heap heap(TestOptions({.conservative_stacks = false}));
+  Mutator mutator(heap);
+  for (int i = 0; i < kReads; i++) Make<WeakRef<Node>>(Make<Node>(i));  // the list gets room
+  mutator.EndTurn();
+  Node* const first = Make<Node>(5);
+  Node* const second = Make<Node>(6);
+  const Persistent<Node> lower(std::min(first, second, std::less<>()));
+  const Persistent<WeakRef<Node>> ref(Make<WeakRef<Node>>(std::max(first, second, std::less<>())));
+  CycleStepper stepper(heap);
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  for (int i = 0; i < kReads; i++) {
+    EXPECT_EQ(Make<WeakRef<Node>>(lower.get())->Deref(), lower.get());
+  }
+  stepper.FinishCycle();
+  EXPECT_FALSE(ref->IsCleared());
 }
 
 // Two mutators overwrite each other's stamp on the reference, so that each read may add to a list.

@@ -14,7 +14,11 @@
 // A thread learns of either only by its own answers, at safepoints: none lies within a Deref.
 //
 // A list belongs to its mutator's thread; the collector reads it while that thread answers, is
-// blocked, or is held. A stamp is written by every mutator that reads its reference.
+// blocked, or is held. The answer to handshake 2 hands what is on it over as it lies: a list of a
+// million targets would take milliseconds to copy. The mutator goes on appending, behind that part;
+// until it knows that the collector is done, by handshake 4, it takes another array before it would
+// write into it: when the turn ends, or to remove duplicates. A stamp is written by every mutator
+// that reads its reference.
 
 #ifndef ELEGY_INTERNAL_KEPT_ALIVE_H_
 #define ELEGY_INTERNAL_KEPT_ALIVE_H_
@@ -28,6 +32,12 @@ namespace elegy::internal {
 
 struct MutatorCore;
 class WeakCell;
+
+// Part of a mutator's list.
+struct KeptTargets {
+  std::shared_ptr<void*[]> entries;
+  std::size_t size = 0;
+};
 
 class KeptList {
  public:
@@ -48,15 +58,31 @@ class KeptList {
   // so that the list stays within a small factor of what is on it. Amortised O(log n).
   void AppendAgain(void* target);
 
-  // Keeps the room.
+  // Keeps the room, unless another thread may read in it.
   void Clear() {
+    if (shared_) {
+      entries_.reset();
+      limit_ = nullptr;
+      shared_ = false;
+    }
     end_ = begin();
     again_ = 0;
     again_limit_ = 0;
   }
 
+  // What is on the list now, for another thread to read until TakeBack. O(1).
+  KeptTargets Share() {
+    shared_ = true;
+    return {entries_, static_cast<std::size_t>(end_ - begin())};
+  }
+  void TakeBack() { shared_ = false; }
+
  private:
-  std::unique_ptr<void*[]> entries_;
+  // Copies the entries to an array with room for so many.
+  void MoveTo(std::size_t room);
+
+  std::shared_ptr<void*[]> entries_;
+  bool shared_ = false;
   void** end_ = nullptr;
   void** limit_ = nullptr;
   std::size_t again_ = 0;        // entries that may be there twice
