@@ -25,8 +25,8 @@
 //   kBarrierOn  nothing: the answer itself says that no store of this mutator is under way whose
 //               barrier was seen off.
 //   kScanStack  black allocation on (the rest of the claimed runs is blackened), objects under
-//               construction are marked and scanned conservatively, stack, registers and the
-//               kept-alive list become candidates.
+//               construction are marked and scanned conservatively, stack and registers become
+//               candidates, and what is on the kept-alive list is handed over as it lies.
 //   kRound      the barrier buffer is handed over; was anything shaded since the last round?
 //   kQuiesce    no weak read begun before is under way; black allocation off; blocks given back.
 //   kHold       stand still until released.
