@@ -237,11 +237,7 @@ void HeapImpl::MarkCandidates(Marker& marker, std::span<void* const> words) {
 void HeapImpl::MarkToTheEnd(Marker& marker, CycleReport& report) {
   do {
     for (void* target : state_.roots->TakeShaded()) marker.Push(target);
-    const std::uint64_t begin = platform::NowNs();
-    const std::uint64_t ran = platform::ThreadTimeNs();
     markers_.Drain(marker);
-    drained_ns_ += platform::NowNs() - begin;
-    drained_running_ns_ += platform::ThreadTimeNs() - ran;
   } while (!TryToFlip(marker, report));
 }
 
@@ -330,10 +326,10 @@ void HeapImpl::PlanNext(const CycleReport& report) {
                     .during_marking = allocated_at_flip_ - allocated_at_start_,
                     .since_flip = allocated - allocated_at_flip_,
                     .within_limit = (limit > taken ? limit - taken : 0) + report.reusable_bytes,
-                    .marker_share = TakeMarkerShare()});
+                    .marker_share = markers_.TakeCoreShare()});
   allocated_at_end_ = allocated;
-  state_.accounting.SetBudget(plan.budget, plan.reserve);
-  const auto room = static_cast<std::size_t>(plan.budget + plan.reserve);
+  state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
+  const auto room = static_cast<std::size_t>(plan.room);
   const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
   const std::uint64_t now = platform::NowNs();
   if (now - kept_free_since_ >= kTrimEveryNs) {
@@ -342,13 +338,6 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   }
   kept_free_bytes_ = std::max({room, used, kept_free_bytes_});
   state_.pool.TrimTo(kept_free_bytes_);
-}
-
-// How much of the time that it drained the collector's thread ran.
-double HeapImpl::TakeMarkerShare() {
-  const auto drained = static_cast<double>(std::exchange(drained_ns_, 0));
-  const auto running = static_cast<double>(std::exchange(drained_running_ns_, 0));
-  return drained > 0 ? running / drained : 1;
 }
 
 void HeapImpl::Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count) {

@@ -62,7 +62,7 @@ HeapImpl::HeapImpl(const HeapOptions& options)
   state_.marking = &marking_;
   state_.logs = LogIsOn();
   const Pacer::Plan plan = pacer_.First();
-  state_.accounting.SetBudget(plan.budget, plan.reserve);
+  state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
   EnterInDirectory(state_);
   try {
     StartThreads();

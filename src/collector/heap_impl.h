@@ -103,7 +103,6 @@ class HeapImpl {
   void TurnBarrierOff();
   void Sweep(CycleReport& report);
   void PlanNext(const CycleReport& report);
-  double TakeMarkerShare();
 
   void Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count);
   std::size_t DeliverAllQueued();
@@ -125,7 +124,6 @@ class HeapImpl {
   std::uint64_t allocated_at_last_flip_ = 0;
   std::uint64_t allocated_at_start_ = 0;
   std::uint64_t allocated_at_end_ = 0;
-  std::uint64_t drained_ns_ = 0, drained_running_ns_ = 0;
   std::size_t taken_before_sweep_ = 0;
   std::size_t kept_free_bytes_ = 0;
   std::uint64_t external_at_start_ = 0;

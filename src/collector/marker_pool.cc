@@ -1,5 +1,7 @@
 #include "src/collector/marker_pool.h"
 
+#include <utility>
+
 #include "src/base/check.h"
 #include "src/platform/platform.h"
 
@@ -60,10 +62,20 @@ void MarkerPool::Drain(Marker& own) {
     helping_ = threads_ - 1;
     changed_.NotifyAll();
   }
+  const std::uint64_t begin = platform::NowNs();
+  const std::uint64_t ran_before = platform::ThreadTimeNs();
   own.Drain(threads_);
+  running_ns_ += platform::ThreadTimeNs() - ran_before;
+  busy_ns_ += platform::NowNs() - begin - own.TakeIdleNs();
   // The helpers have handed over the weak cells they found.
   MutexLock lock(mutex_);
   while (helping_ > 0) changed_.Wait(mutex_);
+}
+
+double MarkerPool::TakeCoreShare() {
+  const auto busy = static_cast<double>(std::exchange(busy_ns_, 0));
+  const auto running = static_cast<double>(std::exchange(running_ns_, 0));
+  return busy > 0 ? running / busy : 1;
 }
 
 }  // namespace elegy::internal

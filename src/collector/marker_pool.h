@@ -32,12 +32,17 @@ class MarkerPool {
   // calling thread's marker.
   void Drain(Marker& own);
 
+  // How much of the time in which the draining thread had something to mark it ran, since the last
+  // call; 1 if it had nothing. Less: its core has been taken by others. For the thread that drains.
+  double TakeCoreShare();
+
  private:
   void Help();
 
   HeapState& heap_;
   MarkingState& marking_;
   const int threads_;
+  std::uint64_t busy_ns_ = 0, running_ns_ = 0;  // for TakeCoreShare
 
   Mutex mutex_;
   Condition changed_;

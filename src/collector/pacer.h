@@ -9,9 +9,9 @@
 // that has a limit far above it always gets a room of 2.5 * initial_heap_bytes, and starts a cycle
 // only when three fifths of that are used: otherwise the collector would hardly pause. In a larger
 // room up to three quarters are for marking. But mutators help when it has let a quarter through,
-// and from the first on where the last cycle's marker had to share its core with them: what is born
-// while it marks counts as alive, so that the next cycle has less room and takes as long, until they
-// meet the limit and wait.
+// or as much as in the least room where the last cycle's marker had no core of its own: what is
+// born while it marks counts as alive, so that the next cycle has less room and takes as long,
+// until they meet the limit and wait.
 
 #ifndef ELEGY_SRC_COLLECTOR_PACER_H_
 #define ELEGY_SRC_COLLECTOR_PACER_H_
@@ -26,12 +26,15 @@ class Pacer {
   struct Plan {
     std::int64_t budget;   // may be allocated until the next cycle starts
     std::int64_t reserve;  // and then until mutators help to mark
+    std::int64_t room;     // and in all until the heap has reached its goal
   };
 
   Pacer(std::uint64_t initial_bytes, double growth_factor, std::uint64_t max_bytes)
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
 
-  Plan First() const { return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted); }
+  Plan First() const {
+    return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted);
+  }
 
   struct Outcome {
     std::uint64_t live;            // found alive, with the external bytes that it keeps
@@ -77,7 +80,7 @@ class Pacer {
         std::min({expected_ * kMargin, all * kMostReserve, all - least_room * kLeastBudget});
     const double unassisted = std::max(all * unassisted_share, least_room * (1 - kLeastBudget));
     return {room - static_cast<std::int64_t>(for_marking),
-            static_cast<std::int64_t>(std::min(for_marking, unassisted))};
+            static_cast<std::int64_t>(std::min(for_marking, unassisted)), room};
   }
 
   const std::uint64_t initial_;

@@ -1,9 +1,9 @@
 // What the heap takes and how much may be allocated until the next cycle.
 //
 // `budget` is what may still be allocated (or told as external) until a cycle should start; it goes
-// below zero while that cycle runs. At minus `reserve` the heap has reached its goal, or marking
-// has let more through than it should: from there on mutators help to mark. The pacer sets both at
-// the end of a cycle.
+// below zero while that cycle runs. At minus `reserve` marking has let more through than it should,
+// or the heap has reached its goal: from there on mutators help to mark. The pacer sets both at the
+// end of a cycle.
 //
 // Blocks held back for their own kind (src/heap/held_blocks.h) are free, but still count towards
 // max_heap_bytes for who takes blocks, lest both together pass it. Who takes native memory may have
@@ -57,18 +57,19 @@ class Accounting {
                                      static_cast<std::uint64_t>(bytes));
   }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
-  void SetBudget(std::int64_t budget, std::int64_t reserve) {
+  // `room`: how much lies between what was left of the last cycle and the goal.
+  void SetBudget(std::int64_t budget, std::int64_t reserve, std::int64_t room) {
     budget_.store(budget, std::memory_order_relaxed);          // as above
     reserve_.store(reserve, std::memory_order_relaxed);        // as above
-    room_.store(budget + reserve, std::memory_order_relaxed);  // as above
+    far_.store(budget - 2 * room, std::memory_order_relaxed);  // as above
   }
+  // Where mutators help to mark.
   bool BeyondGoal() const {
     return Budget() < -reserve_.load(std::memory_order_relaxed);  // as above
   }
-  // By as much again as the pacer has given to reach the goal.
+  // By as much again as there was room to reach it.
   bool FarBeyondGoal() const {
-    return Budget() < -reserve_.load(std::memory_order_relaxed)     // as above
-                          - room_.load(std::memory_order_relaxed);  // as above
+    return Budget() < far_.load(std::memory_order_relaxed);  // as above
   }
 
   void AdjustExternal(std::int64_t delta) {
@@ -90,7 +91,7 @@ class Accounting {
   std::atomic<std::size_t> held_{0};
   std::atomic<std::int64_t> budget_{0};
   std::atomic<std::int64_t> reserve_{0};
-  std::atomic<std::int64_t> room_{0};  // what budget and reserve were together
+  std::atomic<std::int64_t> far_{0};  // the budget where the heap is far beyond its goal
   std::atomic<std::int64_t> external_{0};
 };
 

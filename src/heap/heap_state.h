@@ -130,6 +130,7 @@ struct HeapState : HeapCore {
 
   Mutex candidates_mutex;
   std::vector<std::vector<void*>> candidates ELEGY_GUARDED_BY(candidates_mutex);
+  // What mutators' kept-alive lists held at their answers to handshake 2.
   std::vector<KeptTargets> kept ELEGY_GUARDED_BY(candidates_mutex);
 
   // Blocks of the last cycle that are still to be swept; the collector sleeps until it is zero.

@@ -6,6 +6,7 @@
 
 #include "src/base/chaos.h"
 #include "src/base/check.h"
+#include "src/platform/platform.h"
 
 namespace elegy::internal {
 
@@ -206,7 +207,10 @@ Worklist::Work Marker::NextWork(int markers) {
     std::size_t no_budget = SIZE_MAX;
     DrainStack(no_budget);
   }
-  return heap_.worklist.TakeOrFinish(markers);
+  const std::uint64_t begin = platform::NowNs();
+  Worklist::Work work = heap_.worklist.TakeOrFinish(markers);
+  idle_ns_ += platform::NowNs() - begin;
+  return work;
 }
 
 std::size_t Marker::Drain(int markers) {

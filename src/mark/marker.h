@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "elegy/internal/traced_table.h"
@@ -52,6 +53,8 @@ class Marker final : private Visitor, private TableMarker {
   // Marks until the worklist is empty and all of `markers` threads are in this call. Returns the
   // objects marked.
   std::size_t Drain(int markers);
+  // How long Drain has waited for work since the last call, in nanoseconds.
+  std::uint64_t TakeIdleNs() { return std::exchange(idle_ns_, 0); }
   // Marks about so many objects of the worklist, or as much of its arrays as takes that long; less
   // if there is nothing. Returns whether there was anything, marked already or not.
   bool MarkSome(std::size_t objects);
@@ -105,6 +108,7 @@ class Marker final : private Visitor, private TableMarker {
   std::size_t queue_at_ = 0;
   std::size_t queue_size_ = 0;
   std::size_t marked_ = 0;
+  std::uint64_t idle_ns_ = 0;
   std::vector<void*> deferred_;  // entries that an assistant leaves to the marker threads
   std::vector<WeakCell*> cells_;
   std::vector<TracedTable*> tables_;

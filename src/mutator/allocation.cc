@@ -98,7 +98,6 @@ void PayAssist(MutatorImpl& mutator) {
 }
 
 void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
-  if (!MayAssist(mutator.state)) return;
   mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
 }
 
@@ -208,7 +207,7 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
     if (!has_cells) {
       PayAssist(mutator);
       // Read once: what is charged must have been claimed as a short run.
-      const bool has_price = mutator.state.accounting.BeyondGoal();
+      const bool has_price = mutator.state.accounting.BeyondGoal() && MayAssist(mutator.state);
       has_cells = ClaimRun(mutator, number, has_price);
       if (has_cells && has_price) ChargeAssist(mutator, run);
     }

@@ -29,7 +29,7 @@ struct WaitedForRoom {
 };
 
 // At max_heap_bytes: waits for a full cycle; or the first time for the one that is running, which
-// may make room, too, and takes less long.
+// may make room, too, and ends sooner.
 void AwaitRoom(MutatorImpl& mutator, WaitedForRoom& waited);
 
 // Whether there will be no room for so many bytes, after as many full cycles as have been waited

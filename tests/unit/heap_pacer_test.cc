@@ -13,8 +13,6 @@ constexpr std::int64_t kMib = std::int64_t{1} << 20;
 constexpr std::uint64_t kInitial = 16 * kMib;
 constexpr std::uint64_t kLimit = 1024 * kMib;
 
-std::int64_t RoomOf(const Pacer::Plan& plan) { return plan.budget + plan.reserve; }
-
 Pacer::Outcome Found(std::uint64_t live_mib) {
   return {.live = live_mib * kMib,
           .pending = 0,
@@ -26,10 +24,10 @@ Pacer::Outcome Found(std::uint64_t live_mib) {
 
 TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
   Pacer pacer(kInitial, 2.0, kLimit);
-  EXPECT_EQ(RoomOf(pacer.First()), 16 * kMib);
-  EXPECT_EQ(RoomOf(pacer.After(Found(4))), 40 * kMib);  // for its initial size
-  EXPECT_EQ(RoomOf(pacer.After(Found(40))), 40 * kMib);
-  EXPECT_EQ(RoomOf(pacer.After(Found(80))), 80 * kMib);
+  EXPECT_EQ(pacer.First().room, 16 * kMib);
+  EXPECT_EQ(pacer.After(Found(4)).room, 40 * kMib);  // for its initial size
+  EXPECT_EQ(pacer.After(Found(40)).room, 40 * kMib);
+  EXPECT_EQ(pacer.After(Found(80)).room, 80 * kMib);
 }
 
 TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
@@ -67,6 +65,7 @@ TEST(HeapPacerTest, MutatorsHelpEarlierWhereTheMarkerHasNoCoreOfItsOwn) {
   Pacer::Plan plan = pacer.After(outcome);
   EXPECT_EQ(plan.budget, 50 * kMib);   // a cycle begins as early as with a core
   EXPECT_EQ(plan.reserve, 16 * kMib);  // what a small heap has
+  EXPECT_EQ(plan.room, 200 * kMib);    // the goal is the same
   outcome.marker_share = 0.9;
   EXPECT_EQ(pacer.After(outcome).reserve, 50 * kMib);
 }
@@ -77,18 +76,18 @@ TEST(HeapPacerTest, AQuarterOfTheRoomBelowTheLimitIsLeft) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(80);
   outcome.within_limit = 60 * kMib;
-  EXPECT_EQ(RoomOf(pacer.After(outcome)), 45 * kMib);
+  EXPECT_EQ(pacer.After(outcome).room, 45 * kMib);
   outcome.within_limit = 200 * kMib;
-  EXPECT_EQ(RoomOf(pacer.After(outcome)), 80 * kMib);
+  EXPECT_EQ(pacer.After(outcome).room, 80 * kMib);
 }
 
 TEST(HeapPacerTest, AFullHeapIsNotCollectedAllTheTime) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(8);
   outcome.within_limit = 0;
-  EXPECT_EQ(RoomOf(pacer.After(outcome)), 1 * kMib);
+  EXPECT_EQ(pacer.After(outcome).room, 1 * kMib);
   outcome.live = 160 * kMib;
-  EXPECT_EQ(RoomOf(pacer.After(outcome)), 10 * kMib);
+  EXPECT_EQ(pacer.After(outcome).room, 10 * kMib);
 }
 
 TEST(HeapPacerTest, WhatIsPendingIsTakenFromTheRoom) {
@@ -96,7 +95,7 @@ TEST(HeapPacerTest, WhatIsPendingIsTakenFromTheRoom) {
   Pacer::Outcome outcome = Found(40);
   outcome.pending = 10 * kMib;
   outcome.since_flip = 5 * kMib;
-  EXPECT_EQ(RoomOf(pacer.After(outcome)), 25 * kMib);
+  EXPECT_EQ(pacer.After(outcome).room, 25 * kMib);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "elegy/elegy.h"
+#include "elegy/internal/kept_alive.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
 
@@ -251,6 +252,18 @@ TEST(TurnAtStepsTest, WhatIsReadAgainTakesThePlaceOfNothingHandedOver) {
   }
   stepper.FinishCycle();
   EXPECT_FALSE(ref->IsCleared());
+}
+
+// To grow again costs as much as the reads themselves.
+TEST(TurnAtStepsTest, AListThatWasHandedOverEmptyKeepsItsRoom) {
+  internal::KeptList list;
+  int target = 0;
+  list.Append(&target);
+  void** const room = list.begin();
+  list.Clear();
+  EXPECT_EQ(list.Share().size, 0u);
+  list.Clear();
+  EXPECT_EQ(list.begin(), room);
 }
 
 // Two mutators overwrite each other's stamp on the reference, so that each read may add to a list.

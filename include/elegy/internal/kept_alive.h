@@ -13,12 +13,12 @@
 //
 // A thread learns of either only by its own answers, at safepoints: none lies within a Deref.
 //
-// A list belongs to its mutator's thread; the collector reads it while that thread answers, is
-// blocked, or is held. The answer to handshake 2 hands what is on it over as it lies: a list of a
-// million targets would take milliseconds to copy. The mutator goes on appending, behind that part;
-// until it knows that the collector is done, by handshake 4, it takes another array before it would
-// write into it: when the turn ends, or to remove duplicates. A stamp is written by every mutator
-// that reads its reference.
+// A list belongs to its mutator's thread, or to the collector while that thread answers, is
+// blocked, or is held; but what is on it at the answer to handshake 2 the collector goes on reading
+// until handshake 4. It is handed over as it lies: to copy a million targets would take
+// milliseconds. The mutator appends behind that part, and writes nothing into it until its answer
+// to handshake 4: when the turn ends it lets go of the array, and duplicates it removes in another
+// one. A stamp is written by every mutator that reads its reference.
 
 #ifndef ELEGY_INTERNAL_KEPT_ALIVE_H_
 #define ELEGY_INTERNAL_KEPT_ALIVE_H_
@@ -41,6 +41,10 @@ struct KeptTargets {
 
 class KeptList {
  public:
+  KeptList() = default;
+  KeptList(const KeptList&) = delete;
+  KeptList& operator=(const KeptList&) = delete;
+
   void** begin() const { return entries_.get(); }
   void** end() const { return end_; }
 
@@ -72,7 +76,7 @@ class KeptList {
 
   // What is on the list now, for another thread to read until TakeBack. O(1).
   KeptTargets Share() {
-    shared_ = true;
+    shared_ = end_ != begin();
     return {entries_, static_cast<std::size_t>(end_ - begin())};
   }
   void TakeBack() { shared_ = false; }

@@ -3,8 +3,9 @@
 //
 // Who writes what: a MutatorCore's fields belong to its thread, or, while that thread is inside a
 // BlockingRegion and the collector answers a handshake in its place, to the collector (see
-// src/mutator/handshake.h); `control` is shared. A HeapCore's address range is constant;
-// `phase` is written by the collector, and by weak reads that count a resurrection.
+// src/mutator/handshake.h); `control` is shared, and part of `kept` (kept_alive.h). A HeapCore's
+// address range is constant; `phase` is written by the collector, and by weak reads that count a
+// resurrection.
 
 #ifndef ELEGY_INTERNAL_MUTATOR_CORE_H_
 #define ELEGY_INTERNAL_MUTATOR_CORE_H_
