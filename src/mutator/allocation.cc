@@ -69,6 +69,11 @@ void YieldBeyondGoal(const HeapState& state) {
   if (state.accounting.BeyondGoal() && !MayAssist(state)) platform::YieldThread();
 }
 
+// Whether a mutator that takes memory is to help to mark.
+bool MustAssist(const HeapState& state) {
+  return state.accounting.BeyondGoal() && MayAssist(state);
+}
+
 // Helps to mark, a bounded part, for so many bytes; or lets the collector have the core now and
 // then where there is nothing to help with. What is marked here counts as shaded by this mutator;
 // who finds nothing has shaded nothing, and must not say so: each block would cost the collector
@@ -207,7 +212,7 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
     if (!has_cells) {
       PayAssist(mutator);
       // Read once: what is charged must have been claimed as a short run.
-      const bool has_price = mutator.state.accounting.BeyondGoal() && MayAssist(mutator.state);
+      const bool has_price = MustAssist(mutator.state);
       has_cells = ClaimRun(mutator, number, has_price);
       if (has_cells && has_price) ChargeAssist(mutator, run);
     }
@@ -305,9 +310,7 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
   YieldBeyondGoal(state);
-  if (state.accounting.BeyondGoal() && MayAssist(state)) {
-    Assist(mutator, kAssistObjects, count * kBlockBytes);
-  }
+  if (MustAssist(state)) Assist(mutator, kAssistObjects, count * kBlockBytes);
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);
