@@ -52,6 +52,7 @@ Mutator::Mutator(Heap& heap) {
   impl_ = std::make_unique<internal::MutatorImpl>(heap.impl_->state());
   core_ = impl_.get();
   internal::t_mutator = core_;
+  internal::t_heap = core_->heap;
   t_current = this;
 }
 
@@ -61,6 +62,7 @@ Mutator::~Mutator() {
   }
   impl_->Detach();
   internal::t_mutator = nullptr;
+  internal::t_heap = nullptr;
   t_current = nullptr;
 }
 

@@ -23,6 +23,9 @@ bool NobodyElseReads(HeapState& heap) {
 
 }  // namespace
 
+constinit PlacedEntry TableArrays::no_entries_[2] = {};
+constinit TableArrays TableArrays::empty_;
+
 TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t capacity,
                               std::size_t entry_bytes) {
   if (capacity >= kErased / 2) throw std::bad_alloc();
@@ -51,19 +54,21 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
     arrays->index_ = reinterpret_cast<std::atomic<std::uint32_t>*>(memory + index_at);
     std::uninitialized_value_construct_n(arrays->index_, slots);
   } else {
+    arrays->placed_ = reinterpret_cast<PlacedEntry*>(arrays->entries_);
+    arrays->placed_shift_ = arrays->shift_;
     for (std::size_t i = 0; i < slots; i++) ::new (&arrays->At(i)) TableEntry{nullptr};
   }
   return arrays;
 }
 
 void TableArrays::Free(HeapState& heap, TableArrays* arrays) {
-  if (arrays == nullptr) return;
+  if (arrays == Empty()) return;
   heap.accounting.Give(arrays->bytes_);
   FreeTable(arrays, arrays->bytes_);
 }
 
 void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
-  if (arrays == nullptr) return;
+  if (arrays == Empty()) return;
   if (NobodyElseReads(heap)) return Free(heap, arrays);
   {
     MutexLock lock(heap.retired_mutex);

@@ -44,6 +44,11 @@ struct OrderedEntry : TableEntry {
   std::uint64_t order;  // grows with every insertion
 };
 
+// Of a table without an index, whose values are a word at most: constants make a look-up short.
+struct PlacedEntry : TableEntry {
+  alignas(void*) std::byte value[sizeof(void*)];
+};
+
 class TableArrays {
  public:
   // In the index; other elements are entry numbers plus one.
@@ -55,9 +60,11 @@ class TableArrays {
   // or of the entries themselves. Throws std::bad_alloc, also where the heap's limit is reached.
   static TableArrays* New(HeapState& heap, EntryOrder order, std::size_t capacity,
                           std::size_t entry_bytes);
+  // Of a table without entries: no others are like them.
+  static TableArrays* Empty() { return &empty_; }
   // Of a table that nobody can look anything up in any more.
   static void Free(HeapState& heap, TableArrays* arrays);
-  // Of a table that has published others, or none. As said above.
+  // Of a table that has published others. As said above.
   static void Retire(HeapState& heap, TableArrays* arrays);
   // For the collector, before handshake 4 is asked for, and after all have answered.
   static TableArrays* TakeRetired(HeapState& heap);
@@ -65,15 +72,37 @@ class TableArrays {
 
   std::size_t capacity() const { return capacity_; }
   // In the order of their hashes: how many entries there are, used and unused.
-  std::size_t places() const { return mask_ + 1; }
+  std::size_t places() const { return capacity_ == 0 ? 0 : mask_ + 1; }
   TableEntry& At(std::size_t number) {
     return *reinterpret_cast<TableEntry*>(entries_ + number * entry_bytes_);
   }
 
-  // Where the index has the key, or kNone. Acquire: pairs with Publish. The number stays that of
-  // the key's entry as long as these arrays are the table's and nobody erases it.
+  // The place of the key in the index, or in the entries if there is none, and the entry's number;
+  // or kNone. Acquire: pairs with Publish. The number stays that of the key's entry as long as
+  // these arrays are the table's and nobody erases it.
   std::size_t Find(const void* key, std::size_t& number) {
-    if (index_ == nullptr) return FindPlaced(key, number) == nullptr ? kNone : number;
+    PlacedEntry* entry;
+    if (FindPlaced(key, entry)) return number = static_cast<std::size_t>(entry - placed_);
+    return FindOrdered(key, number);
+  }
+  // Whether there is an entry of the key, and which, among those that stand where their hashes say.
+  // Acquire: as Find. Where they are is read once, which no compiler may do by itself beside an
+  // acquiring load.
+  bool FindPlaced(const void* key, PlacedEntry*& entry) {
+    PlacedEntry* const entries = placed_;
+    entry = entries + Hash(key, placed_shift_);
+    while (true) {
+      const void* const found = entry->key.load(std::memory_order_acquire);  // as Find
+      if (found == key) [[likely]]
+        return true;
+      if (found == nullptr) return false;
+      entry = entries + Next(static_cast<std::size_t>(entry - entries));
+    }
+  }
+  // Where the index, if there is one, has the key, or kNone; and the entry's number. Acquire: as
+  // Find.
+  std::size_t FindOrdered(const void* key, std::size_t& number) {
+    if (index_ == nullptr) return kNone;
     for (std::size_t slot = FirstSlot(key);; slot = Next(slot)) {
       const std::uint32_t element = index_[slot].load(std::memory_order_acquire);
       if (element == kNeverUsed) return kNone;
@@ -81,13 +110,6 @@ class TableArrays {
       // Relaxed: ordered by the number.
       if (element != kErased && At(number).key.load(std::memory_order_relaxed) == key) return slot;
     }
-  }
-  // For who needs only the entry: null if there is none. Acquire: as Find.
-  TableEntry* FindEntry(const void* key) {
-    std::size_t number;
-    if (index_ == nullptr) [[likely]]
-      return FindPlaced(key, number);
-    return Find(key, number) == kNone ? nullptr : &At(number);
   }
   // The place for a key that has none. It has never been used: whoever is still looking at what an
   // erased entry held sees it as it was.
@@ -112,29 +134,23 @@ class TableArrays {
   }
 
  private:
-  TableArrays() = default;
+  // What holds no entry where its hash says: any hash is one of the two.
+  static PlacedEntry no_entries_[2];
+  static constexpr int kNoEntriesShift = 63;
+  static TableArrays empty_;
+
+  constexpr TableArrays() = default;
 
   // The first bits of a product, which spread neighbours best (Knuth, The Art of Computer
   // Programming, 6.4), and so that a table that has doubled is filled from its beginning to its
   // end. Eight times the factor, for objects lie at multiples of eight, is 2^64 by the golden
   // ratio. Keys exactly 1 MiB apart spread less well, but it takes 32 GiB of them until a look-up
   // sees three places on average; to mix their bits first would take each look-up three
-  // instructions more, of 48.
-  std::size_t FirstSlot(const void* key) const {
-    return reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x13C6EF372FE94F83} >> shift_;
+  // instructions more, of 31.
+  static std::size_t Hash(const void* key, int shift) {
+    return reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x13C6EF372FE94F83} >> shift;
   }
-  // Of entries in the order of their hashes: the key's, and its place, or null. Where the arrays
-  // are is read once, which no compiler may do by itself beside an acquiring load.
-  TableEntry* FindPlaced(const void* key, std::size_t& place) {
-    std::byte* const entries = entries_;
-    const std::size_t entry_bytes = entry_bytes_;
-    for (place = FirstSlot(key);; place = Next(place)) {
-      auto* const entry = reinterpret_cast<TableEntry*>(entries + place * entry_bytes);
-      const void* const found = entry->key.load(std::memory_order_acquire);  // as Find
-      if (found == key) return entry;
-      if (found == nullptr) return nullptr;
-    }
-  }
+  std::size_t FirstSlot(const void* key) const { return Hash(key, shift_); }
   std::size_t Next(std::size_t slot) const { return (slot + 1) & mask_; }
   bool IsOpen(std::size_t slot) const {
     const std::uint32_t number = index_[slot].load(std::memory_order_relaxed);  // the writer's own
@@ -144,6 +160,9 @@ class TableArrays {
   std::size_t capacity_ = 0;
   std::size_t mask_ = 0;
   int shift_ = 0;
+  // The entries in the order of their hashes; or none, so that a look-up need not ask.
+  int placed_shift_ = kNoEntriesShift;
+  PlacedEntry* placed_ = no_entries_;
   std::size_t entry_bytes_ = 0;
   std::byte* entries_ = nullptr;
   std::atomic<std::uint32_t>* index_ = nullptr;  // null: entries in the order of their hashes

@@ -31,7 +31,10 @@ WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
                             ops.alignment)),
       entry_bytes_(
           RoundUp(value_offset_ + ops.bytes, std::max(alignof(TableEntry), ops.alignment))),
-      heap_(CurrentImpl().state) {}
+      heap_(CurrentImpl().state),
+      arrays_(TableArrays::Empty()) {
+  ELEGY_DCHECK(order == EntryOrder::kInsertion || entry_bytes_ == sizeof(PlacedEntry));
+}
 
 // Nobody can be looking anything up in a dead map.
 WeakTable::~WeakTable() {
@@ -50,10 +53,7 @@ void* WeakTable::KeyOf(const void* given) const {
   return StartOfOwn(mutator, given);
 }
 
-std::size_t WeakTable::Capacity() const {
-  const TableArrays* const arrays = Arrays();
-  return arrays == nullptr ? 0 : arrays->capacity();
-}
+std::size_t WeakTable::Capacity() const { return Arrays()->capacity(); }
 
 TableEntry& WeakTable::At(std::size_t number) { return Arrays()->At(number); }
 
@@ -62,51 +62,51 @@ OrderedEntry& WeakTable::OrderedAt(std::size_t number) {
 }
 
 std::size_t WeakTable::End() const {
-  if (order_ == EntryOrder::kInsertion) return used_;
-  const TableArrays* const arrays = Arrays();
-  return arrays == nullptr ? 0 : arrays->places();
+  return order_ == EntryOrder::kInsertion ? used_ : Arrays()->places();
 }
 
-void* WeakTable::ValueAt(std::size_t number) {
-  return reinterpret_cast<std::byte*>(&At(number)) + value_offset_;
+void* WeakTable::ValueAt(TableArrays* arrays, std::size_t number) const {
+  return reinterpret_cast<std::byte*>(&arrays->At(number)) + value_offset_;
 }
+
+void* WeakTable::ValueAt(std::size_t number) { return ValueAt(Arrays(), number); }
 
 // The key is mostly given as its object's start: then what is found is right, for only a live
 // object's address can be found. If nothing is, it may have been another address in the object, or
-// a mistake.
+// a mistake. As few instructions as can be: docs/performance.md.
 const void* WeakTable::FindShared(const void* given) const {
-  const MutatorCore* const mutator = t_mutator;
-  if (given != nullptr && mutator != nullptr && mutator->heap == &heap_ &&
-      PhaseWord::PhaseOf(heap_.phase.Load()) != Phase::kWeakClosed) [[likely]] {
-    if (const void* const value = FindPublished(given)) [[likely]]
-      return value;
+  if (given != nullptr && t_heap == &heap_ && !PhaseWord::IsWeakClosed(heap_.phase.Load()))
+      [[likely]] {
+    TableArrays* const arrays = SharedArrays();
+    ELEGY_CHAOS_POINT("looking up");
+    PlacedEntry* entry;
+    if (arrays->FindPlaced(given, entry)) [[likely]] {
+      ELEGY_CHAOS_POINT("looked up");
+      return entry->value;
+    }
+    std::size_t number;
+    if (arrays->FindOrdered(given, number) != TableArrays::kNone) {
+      ELEGY_CHAOS_POINT("looked up");
+      return ValueAt(arrays, number);
+    }
   }
   return FindSharedSlowly(given);
 }
 
 const void* WeakTable::FindSharedSlowly(const void* given) const {
   const void* const key = KeyOf(given);
-  return key == nullptr || IsDeadThoughHeld(heap_, key) ? nullptr : FindPublished(key);
-}
-
-inline const void* WeakTable::FindPublished(const void* key) const {
-  TableArrays* const arrays = SharedArrays();
-  if (arrays == nullptr) return nullptr;
-  ELEGY_CHAOS_POINT("looking up");
-  const TableEntry* const entry = arrays->FindEntry(key);
-  if (entry == nullptr) return nullptr;
-  ELEGY_CHAOS_POINT("looked up");
-  return reinterpret_cast<const std::byte*>(entry) + value_offset_;
+  if (key == nullptr || IsDeadThoughHeld(heap_, key)) return nullptr;
+  return FindIn(SharedArrays(), key);
 }
 
 void* WeakTable::Find(const void* key) {
-  return IsDeadThoughHeld(heap_, key) ? nullptr : FindInIndex(key);
+  return IsDeadThoughHeld(heap_, key) ? nullptr : FindIn(Arrays(), key);
 }
 
-void* WeakTable::FindInIndex(const void* key) {
-  TableArrays* const arrays = Arrays();
-  TableEntry* const entry = arrays == nullptr ? nullptr : arrays->FindEntry(key);
-  return entry == nullptr ? nullptr : reinterpret_cast<std::byte*>(entry) + value_offset_;
+void* WeakTable::FindIn(TableArrays* arrays, const void* key) const {
+  ELEGY_CHAOS_POINT("looking up");
+  std::size_t number;
+  return arrays->Find(key, number) == TableArrays::kNone ? nullptr : ValueAt(arrays, number);
 }
 
 // Noted before the phase is read: if it is not WeakClosed yet, clearing will come to this table,
@@ -150,10 +150,9 @@ void WeakTable::EraseAt(std::size_t index_slot, std::size_t number) {
 }
 
 bool WeakTable::Erase(const void* key) {
-  TableArrays* const arrays = Arrays();
-  if (arrays == nullptr || IsDeadThoughHeld(heap_, key)) return false;
+  if (IsDeadThoughHeld(heap_, key)) return false;
   std::size_t number;
-  const std::size_t slot = arrays->Find(key, number);
+  const std::size_t slot = Arrays()->Find(key, number);
   if (slot == TableArrays::kNone) return false;
   ShadeOverwritten(ValueAt(number));
   EraseAt(slot, number);
@@ -176,7 +175,7 @@ void WeakTable::DestroyEntries() {
   for (std::size_t i = 0; i < end; i++) {
     if (At(i).Key() != nullptr) ops_.destroy(ValueAt(i));
   }
-  Publish(nullptr);
+  Publish(TableArrays::Empty());
   used_ = size_ = 0;
   layout_++;
 }
@@ -196,7 +195,7 @@ void WeakTable::Rebuild(std::size_t capacity) {
     } else {
       ::new (&arrays->At(number)) OrderedEntry{{key}, OrderedAt(i).given_key, OrderedAt(i).order};
     }
-    ops_.move(reinterpret_cast<std::byte*>(&arrays->At(number)) + value_offset_, ValueAt(i));
+    ops_.move(ValueAt(arrays, number), ValueAt(i));
     ops_.destroy(ValueAt(i));
     arrays->Publish(key, number);
   }
@@ -273,7 +272,7 @@ void WeakTable::Mark(TableMarker& marker) {
 
 void WeakTable::MarkValueOf(void* key, Visitor& visitor) {
   MutexLock lock(mutex_);
-  if (const void* value = FindInIndex(key)) ops_.trace(value, visitor);
+  if (const void* value = FindIn(Arrays(), key)) ops_.trace(value, visitor);
 }
 
 std::size_t WeakTable::ClearDead(const Liveness& liveness) {

@@ -29,6 +29,11 @@ class PhaseWord {
   static constexpr std::uint64_t kOneResurrection = 4;
 
   static Phase PhaseOf(std::uint64_t word) { return static_cast<Phase>(word & kPhaseMask); }
+  // The same as PhaseOf(word) == Phase::kWeakClosed, for it alone has that bit; an instruction
+  // less.
+  static bool IsWeakClosed(std::uint64_t word) {
+    return (word & static_cast<std::uint64_t>(Phase::kWeakClosed)) != 0;
+  }
 
   // Acquire: pairs with Set and with the flip. After it, a mark bit that is read as clear was
   // clear when the phase began, and a cell that clearing has nulled is read as null.
@@ -101,6 +106,8 @@ struct MutatorCore {
 
 // The attached thread's state, or null.
 inline constinit thread_local MutatorCore* t_mutator = nullptr;
+// Its heap, or null: so that a fast path asks both at once.
+inline constinit thread_local HeapCore* t_heap = nullptr;
 
 // How many heaps of this process have their write barrier on.
 inline constinit std::atomic<std::uint32_t> g_heaps_marking{0};

@@ -108,7 +108,7 @@ class WeakTable final : public TracedTable {
   std::size_t ClearDead(const Liveness& liveness) override ELEGY_EXCLUDES(mutex_);
 
  private:
-  // Null: a table without entries. Relaxed: under the lock.
+  // Relaxed: under the lock.
   TableArrays* Arrays() const { return arrays_.load(std::memory_order_relaxed); }
   // Acquire: pairs with Publish.
   TableArrays* SharedArrays() const { return arrays_.load(std::memory_order_acquire); }
@@ -117,13 +117,13 @@ class WeakTable final : public TracedTable {
   std::size_t Capacity() const;
 
   const void* FindSharedSlowly(const void* given) const;
-  const void* FindPublished(const void* key) const;
   TableEntry& At(std::size_t number) ELEGY_REQUIRES(mutex_);
   OrderedEntry& OrderedAt(std::size_t number) ELEGY_REQUIRES(mutex_);
   // No entry stands there or after it.
   std::size_t End() const ELEGY_REQUIRES(mutex_);
   // As Find, also for a key that counts as dead.
-  void* FindInIndex(const void* key) ELEGY_REQUIRES(mutex_);
+  void* FindIn(TableArrays* arrays, const void* key) const;
+  void* ValueAt(TableArrays* arrays, std::size_t number) const;
   void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_);
   void EraseAt(std::size_t index_slot, std::size_t number) ELEGY_REQUIRES(mutex_);
   void Rebuild(std::size_t capacity) ELEGY_REQUIRES(mutex_);
@@ -138,7 +138,7 @@ class WeakTable final : public TracedTable {
   HeapState& heap_;
 
   Mutex mutex_;
-  std::atomic<TableArrays*> arrays_{nullptr};
+  std::atomic<TableArrays*> arrays_;
   std::size_t used_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries and holes
   std::size_t size_ ELEGY_GUARDED_BY(mutex_) = 0;      // entries
   std::size_t inserted_ ELEGY_GUARDED_BY(mutex_) = 0;  // the entry to be published
