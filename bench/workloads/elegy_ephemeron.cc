@@ -33,13 +33,13 @@ using Map = WeakMap<Key, Member<Value>>;
 }
 
 // Counts the keys that are in the map with their own value.
-[[gnu::noinline]] std::uint64_t LookUpAll(const Persistent<Map>& map, const Keys& keys,
+[[gnu::noinline]] std::uint64_t LookUpAll(const Map& map, const Keys& keys,
                                           const std::vector<std::uint32_t>& order) {
   std::uint64_t found = 0;
   for (const std::uint32_t index : order) {
     Key* key = keys[index].get();
     if (key == nullptr) continue;
-    const Value* value = map->Get(key);
+    const Value* value = map.Get(key);
     if (value != nullptr && value->number == key->number) ++found;
   }
   return found;
@@ -71,7 +71,7 @@ void RunEphemeron(ElegyMemory memory, const Flags& flags, Report& report) {
   const double insert_seconds = inserting.Seconds();
 
   const Stopwatch looking_up;
-  report.Check(LookUpAll(map, *keys, order) == entries, "every key is found");
+  report.Check(LookUpAll(*map, *keys, order) == entries, "every key is found");
   const double look_up_seconds = looking_up.Seconds();
 
   DropEverySecond(*keys);
@@ -87,7 +87,7 @@ void RunEphemeron(ElegyMemory memory, const Flags& flags, Report& report) {
   report.Number("collect_ms", collect_seconds * 1e3);
   report.Count("entries_cleared", cleared);
   report.Check(cleared == (entries + 1) / 2, "every dropped key's entry is gone");
-  report.Check(LookUpAll(map, *keys, order) == entries / 2, "every other key is still found");
+  report.Check(LookUpAll(*map, *keys, order) == entries / 2, "every other key is still found");
 }
 
 }  // namespace elegy::bench
