@@ -90,7 +90,7 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
     const ObjectRef ref = state.Resolve(target);
     const bool marked = state.MarkBits().Test(ref.block, ref.index);
     ELEGY_CHAOS_POINT("mark read");
-    if (PhaseWord::PhaseOf(word) == Phase::kWeakClosed) {
+    if (PhaseWord::IsWeakClosed(word)) {
       return marked && !IsCondemned(state, ref.start) ? target : nullptr;
     }
     if (marked) return target;

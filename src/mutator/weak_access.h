@@ -24,7 +24,7 @@ bool IsCondemned(const HeapState& state, const void* object);
 // the view is right as it stands. Once it is true, no view made before the end of clearing will
 // name it.
 inline bool IsDeadThoughHeld(const HeapState& state, const void* object) {
-  if (PhaseWord::PhaseOf(state.phase.Load()) != Phase::kWeakClosed) [[likely]]
+  if (!PhaseWord::IsWeakClosed(state.phase.Load())) [[likely]]
     return false;
   ELEGY_CHAOS_POINT("closed, condemned not asked");
   return IsCondemned(state, object);

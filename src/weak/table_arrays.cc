@@ -23,8 +23,8 @@ bool NobodyElseReads(HeapState& heap) {
 
 }  // namespace
 
-constinit PlacedEntry TableArrays::no_entries_[2] = {};
-constinit TableArrays TableArrays::empty_;
+constinit const PlacedEntry TableArrays::kNoEntries[2] = {};
+constinit const TableArrays TableArrays::kEmpty;
 
 TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t capacity,
                               std::size_t entry_bytes) {
@@ -44,10 +44,10 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
     throw;
   }
   auto* const arrays = ::new (memory) TableArrays;
-  arrays->capacity_ = capacity;
+  arrays->capacity_ = static_cast<std::uint32_t>(capacity);
   arrays->mask_ = slots - 1;
   arrays->shift_ = std::countl_zero(std::uint64_t{slots - 1});
-  arrays->entry_bytes_ = entry_bytes;
+  arrays->entry_bytes_ = static_cast<std::uint32_t>(entry_bytes);
   arrays->entries_ = memory + entries_at;
   arrays->bytes_ = bytes;
   if (has_index) {
@@ -56,7 +56,7 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
   } else {
     arrays->placed_ = reinterpret_cast<PlacedEntry*>(arrays->entries_);
     arrays->placed_shift_ = arrays->shift_;
-    for (std::size_t i = 0; i < slots; i++) ::new (&arrays->At(i)) TableEntry{nullptr};
+    std::uninitialized_default_construct_n(arrays->placed_, slots);
   }
   return arrays;
 }

@@ -13,6 +13,8 @@
 //
 // Retired arrays count as taken until they are freed, and as allocated, so that a program that does
 // nothing but change maps has cycles too.
+//
+// All tables without entries share one empty TableArrays, which is never retired.
 
 #ifndef ELEGY_SRC_WEAK_TABLE_ARRAYS_H_
 #define ELEGY_SRC_WEAK_TABLE_ARRAYS_H_
@@ -34,20 +36,25 @@ struct TableEntry {
   }
   void ForgetKey() { key.store(Forgotten(), std::memory_order_relaxed); }  // as Key
   // No object's address.
-  static void* Forgotten() { return reinterpret_cast<void*>(1); }
+  static void* Forgotten() { return const_cast<char*>(&kForgotten); }
+  static constexpr char kForgotten = 0;
 
-  std::atomic<void*> key;  // the object's start; null: never used
+  std::atomic<void*> key{nullptr};  // the object's start; null: never used
 };
 
 struct OrderedEntry : TableEntry {
+  OrderedEntry(void* start, void* given, std::uint64_t number)
+      : TableEntry{start}, given_key(given), order(number) {}
+
   void* given_key;      // the address that the program gave
   std::uint64_t order;  // grows with every insertion
 };
 
 // Of a table without an index, whose values are a word at most: constants make a look-up short.
 struct PlacedEntry : TableEntry {
-  alignas(void*) std::byte value[sizeof(void*)];
+  alignas(void*) std::byte value[sizeof(void*)];  // not initialised
 };
+static_assert(sizeof(PlacedEntry) == sizeof(TableEntry) + sizeof(void*));
 
 class TableArrays {
  public:
@@ -61,7 +68,7 @@ class TableArrays {
   static TableArrays* New(HeapState& heap, EntryOrder order, std::size_t capacity,
                           std::size_t entry_bytes);
   // Of a table without entries: no others are like them.
-  static TableArrays* Empty() { return &empty_; }
+  static TableArrays* Empty() { return const_cast<TableArrays*>(&kEmpty); }
   // Of a table that nobody can look anything up in any more.
   static void Free(HeapState& heap, TableArrays* arrays);
   // Of a table that has published others. As said above.
@@ -134,10 +141,11 @@ class TableArrays {
   }
 
  private:
-  // What holds no entry where its hash says: any hash is one of the two.
-  static PlacedEntry no_entries_[2];
+  // What holds no entry where its hash says: any hash is one of the two. On a cache line of its
+  // own, for every look-up of some tables reads it. Never written, like kEmpty.
+  alignas(64) static const PlacedEntry kNoEntries[2];
   static constexpr int kNoEntriesShift = 63;
-  static TableArrays empty_;
+  static const TableArrays kEmpty;
 
   constexpr TableArrays() = default;
 
@@ -157,13 +165,13 @@ class TableArrays {
     return number == kNeverUsed || number == kErased;
   }
 
-  std::size_t capacity_ = 0;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t entry_bytes_ = 0;
   std::size_t mask_ = 0;
   int shift_ = 0;
   // The entries in the order of their hashes; or none, so that a look-up need not ask.
   int placed_shift_ = kNoEntriesShift;
-  PlacedEntry* placed_ = no_entries_;
-  std::size_t entry_bytes_ = 0;
+  PlacedEntry* placed_ = const_cast<PlacedEntry*>(kNoEntries);
   std::byte* entries_ = nullptr;
   std::atomic<std::uint32_t>* index_ = nullptr;  // null: entries in the order of their hashes
   std::size_t bytes_ = 0;

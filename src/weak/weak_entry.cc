@@ -20,9 +20,7 @@ void* WeakEntry::Read() const { return ReadWeakTarget(CurrentImpl(), target_); }
 
 bool WeakEntry::IsDead() const { return IsDeadTarget(CurrentImpl(), target_); }
 
-bool WeakEntry::MayBeDying() {
-  return PhaseWord::PhaseOf(CurrentImpl().state.phase.Load()) == Phase::kWeakClosed;
-}
+bool WeakEntry::MayBeDying() { return PhaseWord::IsWeakClosed(CurrentImpl().state.phase.Load()); }
 
 TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
 TableBytes::~TableBytes() { heap_.accounting.Give(bytes_); }

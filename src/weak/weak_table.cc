@@ -27,13 +27,15 @@ constexpr std::size_t kStride = 128;
 WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
     : ops_(ops),
       order_(order),
-      value_offset_(RoundUp(order == EntryOrder::kHash ? sizeof(TableEntry) : sizeof(OrderedEntry),
-                            ops.alignment)),
+      value_offset_(order == EntryOrder::kHash ? sizeof(TableEntry)
+                                               : RoundUp(sizeof(OrderedEntry), ops.alignment)),
       entry_bytes_(
-          RoundUp(value_offset_ + ops.bytes, std::max(alignof(TableEntry), ops.alignment))),
+          order == EntryOrder::kHash
+              ? sizeof(PlacedEntry)
+              : RoundUp(value_offset_ + ops.bytes, std::max(alignof(OrderedEntry), ops.alignment))),
       heap_(CurrentImpl().state),
       arrays_(TableArrays::Empty()) {
-  ELEGY_DCHECK(order == EntryOrder::kInsertion || entry_bytes_ == sizeof(PlacedEntry));
+  ELEGY_DCHECK(order == EntryOrder::kInsertion || ops.bytes <= sizeof(PlacedEntry::value));
 }
 
 // Nobody can be looking anything up in a dead map.
@@ -96,7 +98,10 @@ const void* WeakTable::FindShared(const void* given) const {
 const void* WeakTable::FindSharedSlowly(const void* given) const {
   const void* const key = KeyOf(given);
   if (key == nullptr || IsDeadThoughHeld(heap_, key)) return nullptr;
-  return FindIn(SharedArrays(), key);
+  ELEGY_CHAOS_POINT("looking up");
+  const void* const value = FindIn(SharedArrays(), key);
+  ELEGY_CHAOS_POINT("looked up");
+  return value;
 }
 
 void* WeakTable::Find(const void* key) {
@@ -104,7 +109,6 @@ void* WeakTable::Find(const void* key) {
 }
 
 void* WeakTable::FindIn(TableArrays* arrays, const void* key) const {
-  ELEGY_CHAOS_POINT("looking up");
   std::size_t number;
   return arrays->Find(key, number) == TableArrays::kNone ? nullptr : ValueAt(arrays, number);
 }
@@ -131,7 +135,7 @@ void* WeakTable::Insert(void* key, const void* given) {
     inserted_ = Arrays()->FreePlace(key);
   } else {
     inserted_ = used_;
-    ::new (&At(inserted_)) OrderedEntry{{key}, const_cast<void*>(given), next_order_++};
+    ::new (&At(inserted_)) OrderedEntry(key, const_cast<void*>(given), next_order_++);
   }
   return ValueAt(inserted_);
 }
@@ -193,7 +197,7 @@ void WeakTable::Rebuild(std::size_t capacity) {
     if (order_ == EntryOrder::kHash) {
       number = arrays->FreePlace(key);
     } else {
-      ::new (&arrays->At(number)) OrderedEntry{{key}, OrderedAt(i).given_key, OrderedAt(i).order};
+      ::new (&arrays->At(number)) OrderedEntry(key, OrderedAt(i).given_key, OrderedAt(i).order);
     }
     ops_.move(ValueAt(arrays, number), ValueAt(i));
     ops_.destroy(ValueAt(i));
@@ -212,7 +216,7 @@ void WeakTable::ShadeInserted(const void* value) { ShadeAdded(ops_, value); }
 
 std::size_t WeakTable::CountLive(const MutatorCore& core) {
   const auto& mutator = static_cast<const MutatorImpl&>(core);
-  if (PhaseWord::PhaseOf(heap_.phase.Load()) != Phase::kWeakClosed) return size_;
+  if (!PhaseWord::IsWeakClosed(heap_.phase.Load())) return size_;
   std::size_t live = 0;
   const std::size_t end = End();
   for (std::size_t i = 0; i < end; i++) {

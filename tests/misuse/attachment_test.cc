@@ -61,11 +61,16 @@ TEST_F(AttachmentDeathTest, WeakCollectionsNeedAMutator) {
   const auto map = Persistent(Make<WeakMap<Node, int>>());
   const auto set = Persistent(Make<WeakSet<Node>>());
   const auto ordered = Persistent(Make<IterableWeakMap<Node, int>>());
+  ASSERT_TRUE(map->Set(node, 1).ok());
+  ASSERT_TRUE(set->Add(node).ok());
+  ASSERT_TRUE(ordered->Set(node, 1).ok());
   Detach();
   EXPECT_DEATH(map->Set(node, 1).IgnoreError(), kNotAttached);
   EXPECT_DEATH(map->Get(node), kNotAttached);
   EXPECT_DEATH(map->Delete(node), kNotAttached);
+  EXPECT_DEATH(map->Has(node), kNotAttached);
   EXPECT_DEATH(set->Has(node), kNotAttached);
+  EXPECT_DEATH(ordered->Has(node), kNotAttached);
   EXPECT_DEATH(ordered->ForEach([](Node*, int) {}), kNotAttached);
   EXPECT_DEATH(ordered->size(), kNotAttached);
 }

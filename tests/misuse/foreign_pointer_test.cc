@@ -37,6 +37,7 @@ class ForeignPointerDeathTest : public HeapTest {
       foreign_ = Make<Node>();
       foreign_reference_ = Make<WeakRef<Node>>(foreign_.get());
       foreign_map_ = Make<WeakMap<Node, int>>();
+      EXPECT_TRUE(foreign_map_->Set(foreign_.get(), 1).ok());
     }).join();
   }
 
@@ -139,6 +140,7 @@ TEST_F(ForeignPointerDeathTest, WeakCollectionsOfAnotherHeap) {
   constexpr char kMessage[] = "elegy: a weak collection of another heap";
   const Persistent<Node> node = Make<Node>();
   EXPECT_DEATH(foreign_map_->Has(node.get()), kMessage);
+  EXPECT_DEATH(foreign_map_->Has(foreign_.get()), kMessage);
   EXPECT_DEATH(foreign_map_->Set(node.get(), 1).IgnoreError(), kMessage);
 }
 

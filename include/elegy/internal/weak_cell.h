@@ -46,8 +46,7 @@ class WeakCell {
 
   // The target as Read would return it, but kept by nothing: only for comparing.
   const void* Peek(MutatorCore& mutator) const {
-    const Phase phase = PhaseWord::PhaseOf(mutator.heap->phase.Load());
-    if (phase != Phase::kWeakClosed) [[likely]]
+    if (!PhaseWord::IsWeakClosed(mutator.heap->phase.Load())) [[likely]]
       return Target();
     return PeekAfterFlip(mutator);
   }

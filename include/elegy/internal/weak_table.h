@@ -121,7 +121,7 @@ class WeakTable final : public TracedTable {
   OrderedEntry& OrderedAt(std::size_t number) ELEGY_REQUIRES(mutex_);
   // No entry stands there or after it.
   std::size_t End() const ELEGY_REQUIRES(mutex_);
-  // As Find, also for a key that counts as dead.
+  // In these arrays the value of a key, also of one that counts as dead, or null.
   void* FindIn(TableArrays* arrays, const void* key) const;
   void* ValueAt(TableArrays* arrays, std::size_t number) const;
   void* ValueAt(std::size_t number) ELEGY_REQUIRES(mutex_);
