@@ -23,7 +23,7 @@ bool NobodyElseReads(HeapState& heap) {
 
 }  // namespace
 
-constinit const PlacedEntry TableArrays::kNoEntries[2] = {};
+alignas(64) constinit const PlacedEntry TableArrays::kNoEntries[2] = {};
 constinit const TableArrays TableArrays::kEmpty;
 
 TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t capacity,
