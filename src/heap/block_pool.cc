@@ -53,6 +53,8 @@ BlockPool::~BlockPool() {
   platform::Release(reinterpret_cast<void*>(base_), block_count_ * kBlockBytes);
 }
 
+std::size_t BlockPool::TableBytes() const { return Frontier() * kTableBytesPerBlock; }
+
 void BlockPool::SetFree(std::size_t block, std::size_t count, bool value) {
   for (std::size_t i = block; i < block + count; i++) {
     const std::uint64_t mask = std::uint64_t{1} << (i % 64);

@@ -45,6 +45,9 @@ class BlockPool {
   // side-table entries are readable.
   std::size_t Frontier() const { return frontier_.load(std::memory_order_acquire); }
 
+  // What the side tables of those blocks take at most.
+  std::size_t TableBytes() const;
+
   // `count` neighbouring free blocks, or kNoBlock if the range is spent or the system refuses. The
   // caller must describe them. *reads_zero: whether all of their memory is fresh, or as good as.
   // O(1) for one block but for a search that resumes where the last one ended.

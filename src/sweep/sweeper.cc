@@ -14,7 +14,7 @@ namespace {
 
 // Blocks with a smaller share of free cells are passed over: bumping through runs of one or two
 // costs more than a fresh block.
-constexpr std::size_t kLeastFreeShare = 4;  // a quarter
+constexpr std::size_t kLeastFreeShare = 6;  // a sixth
 
 // What one allocation sweeps at most before it takes a fresh block.
 constexpr std::size_t kMostSweptForAllocation = 8;

@@ -1,0 +1,110 @@
+// A registration that takes no lock, held just before its record is live: beside the collector's
+// walk over the records, and beside the heap's shutdown.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "elegy/elegy.h"
+#include "tests/support/actor.h"
+#include "tests/support/held_point.h"
+#include "tests/support/stress.h"
+
+namespace elegy::test {
+namespace {
+
+using internal::ChaosPointOf;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+using Registry = FinalizationRegistry<int>;
+
+class WindowRegistryTest : public ::testing::Test {
+ protected:
+  // The first registration takes the lock, and reserves records for others.
+  WindowRegistryTest() {
+    home.Do([&] {
+      registry = Make<Registry>([&](int held) { delivered.push_back(held); });
+      targets[0] = Make<Counted>(1, census);
+      targets[1] = Make<Counted>(2, census);
+      ASSERT_TRUE(registry->Register(targets[0], 1).ok());
+    });
+  }
+
+  void StartToRegister() {
+    home.Start([&] { result = registry->Register(targets[1], 2); });
+  }
+  void CollectAndDeliver() {
+    heap.Collect();
+    home.Do([] { Mutator::Current().Safepoint(); });
+  }
+
+  Census census;
+  Heap heap;  // not verified: the verifier would wait for a mutator that is held
+  Persistent<Counted> targets[2];
+  Persistent<Registry> registry;
+  std::vector<int> delivered;  // the home's
+  absl::Status result;
+  Actor home{heap};
+};
+
+TEST_F(WindowRegistryTest, WhatTheCollectorPassesByIsDeliveredByTheNextCycle) {
+  targets[0] = nullptr;
+  home.Do([] {});
+  HeldPoint cleared(ChaosPointOf("cleared, nothing queued"));
+  std::thread collecting([&] { heap.Collect(); });
+  cleared.Await();
+  HeldPoint filled(ChaosPointOf("record filled, not live"));
+  StartToRegister();
+  filled.Await();
+  HeldPoint queued(ChaosPointOf("queued, not announced"));
+  cleared.Release();
+  queued.Await();
+  filled.Release();
+  home.Await();
+  queued.Release();
+  collecting.join();
+  EXPECT_TRUE(result.ok());
+  home.Do([] { Mutator::Current().Safepoint(); });
+  EXPECT_THAT(delivered, ElementsAre(1));
+  CollectAndDeliver();
+  EXPECT_THAT(delivered, ElementsAre(1));
+  targets[1] = nullptr;
+  CollectAndDeliver();
+  EXPECT_THAT(delivered, ElementsAre(1, 2));
+}
+
+// The shutdown does not wait for it, and the next one does not take its target for one that is to be
+// delivered.
+TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsDropped) {
+  HeldPoint filled(ChaosPointOf("record filled, not live"));
+  StartToRegister();
+  filled.Await();
+  std::thread([&] {
+    const Mutator mutator(heap);
+    heap.Shutdown(ShutdownPolicy::kDrop);
+  }).join();
+  filled.Release();
+  home.Await();
+  EXPECT_TRUE(result.ok());
+  home.Do([&] { EXPECT_TRUE(absl::IsFailedPrecondition(registry->Register(targets[1], 3))); });
+  const WeakPersistent<Counted> view(targets[1].get());
+  home.Do([&] {
+    EXPECT_EQ(heap.Shutdown(ShutdownPolicy::kDeliverAll), 0u);
+    EXPECT_EQ(view.Get(), targets[1]);
+  });
+  targets[0] = targets[1] = nullptr;
+  CollectAndDeliver();
+  EXPECT_THAT(delivered, IsEmpty());
+  const HeapStats stats = heap.Stats();
+  EXPECT_EQ(stats.records_registered, 2u);
+  EXPECT_EQ(stats.records_queued, 0u);
+  EXPECT_EQ(stats.records_dropped, 2u);
+}
+
+}  // namespace
+}  // namespace elegy::test
