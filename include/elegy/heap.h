@@ -88,7 +88,8 @@ class Heap {
   // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator
   // (fatal otherwise), as the policy says, and drops the rest. Afterwards Register fails with
   // FailedPrecondition and no callback ever runs. Returns the callbacks run. A callback's exception
-  // leaves Shutdown; another call goes on.
+  // leaves Shutdown; another call goes on. What another thread is registering meanwhile may count
+  // as dropped (HeapStats::records_dropped) only once two cycles have passed.
   //
   // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
   // as weak targets, keys and tokens they are gone from then on. What is made weak of them until

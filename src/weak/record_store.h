@@ -2,19 +2,21 @@
 //
 // Records lie in slabs that double in size up to kMostSlabBytes; large ones lie on huge pages, for
 // most of the time of a registration used to be the system's for fresh memory. A record's memory is
-// first touched when it is first used, and is given back with the store. A token and external bytes
-// stand beside, in an Extra, so that a record without them, and with a held value of 8 bytes, takes
-// 40 bytes.
+// first touched when it is first used or reserved, and is given back with the store. A token and
+// external bytes stand beside, in an Extra, so that a record without them, and with a held value of
+// 8 bytes, takes 40 bytes.
 //
 // A store may outlive its heap; the registry's end gives back what it has taken of the limit.
 //
-// Everything is guarded by the registry's lock. What may fail comes before what may not: Next and
-// NewExtra change nothing that has to be undone but by FreeExtra.
+// Everything is guarded by the registry's lock, but for a record that is filling: it is its
+// thread's, which may make it live without the lock. What may fail comes before what may not: Next
+// and NewExtra change nothing that has to be undone but by FreeExtra.
 
 #ifndef ELEGY_SRC_WEAK_RECORD_STORE_H_
 #define ELEGY_SRC_WEAK_RECORD_STORE_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,14 +39,23 @@ struct Record {
   };
 
   // Live or queued: can still be cancelled, dropped, or run.
-  bool CanEnd() const { return state == State::kLive || state == State::kQueued; }
+  bool CanEnd() const {
+    const State now = GetState();
+    return now == State::kLive || now == State::kQueued;
+  }
+
+  // Acquire: pairs with MakeLive. All other changes are made under the lock.
+  State GetState() const { return state.load(std::memory_order_acquire); }
+  void SetState(State to) { state.store(to, std::memory_order_relaxed); }  // under the lock
+  // By the thread that has filled it. Release: pairs with GetState.
+  void MakeLive() { state.store(State::kLive, std::memory_order_release); }
 
   union {
     void* target = nullptr;  // the object's start
-    Record* next;            // of the free ones, or of those that end together
+    Record* next;            // of the free ones, those reserved, or those that end together
   };
   std::uint64_t generation : 48 = 0;  // of the record's uses
-  State state = State::kFree;
+  std::atomic<State> state{State::kFree};
   bool in_queue = false;  // a batch names it
   const char* file = "";
   int line = 0;
@@ -78,12 +89,17 @@ class RecordStore {
       slabs_.back().used++;
     }
   }
+  std::size_t record_bytes() const { return record_bytes_; }
+  // Whether Next needs no memory.
+  bool HasNext() const {
+    return free_ != nullptr || (!slabs_.empty() && slabs_.back().used < slabs_.back().capacity);
+  }
   // What counts towards the heap's limit.
   std::size_t bytes() const { return bytes_; }
 
   // Makes all names of the record's use void.
   void Free(Record& record) {
-    record.state = Record::State::kFree;
+    record.SetState(Record::State::kFree);
     record.generation++;
     record.next = free_;
     free_ = &record;

@@ -8,6 +8,7 @@
 
 #include "elegy/internal/weak_cell.h"
 #include "elegy/mutator.h"
+#include "src/base/chaos.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
@@ -35,6 +36,7 @@ RegistryCore::RegistryCore(const ValueOps& ops, RegistryOptions options)
       heap_(CurrentImpl().state),
       options_(std::move(options)),
       home_(CurrentImpl().id),
+      fills_without_lock_(ops.moves_plainly && ops.trace == nullptr),
       store_(std::make_unique<RecordStore>(heap_, BytesOfRecord(ops))),
       queue_(std::make_unique<BatchQueue>()) {}
 
@@ -59,8 +61,43 @@ inline Record& RegistryCore::Prepare(void* token, std::size_t external_bytes) {
   Record& record = store_->Next();
   if (token != nullptr || external_bytes != 0) PrepareExtra(record, token, external_bytes);
   store_->Take(record);
-  record.state = Record::State::kFilling;
+  record.SetState(Record::State::kFilling);
   return record;
+}
+
+// In the order of their memory. None where it would take more: the next registration will ask for
+// that.
+void RegistryCore::ReserveForHome() {
+  Record* last = nullptr;
+  std::size_t left = std::max<std::size_t>(kReservedBytes / store_->record_bytes(), 1);
+  for (; left > 0 && store_->HasNext(); left--) {
+    Record& record = store_->Next();
+    store_->Take(record);
+    record.SetState(Record::State::kFilling);
+    record.next = nullptr;
+    (last == nullptr ? reserved_ : last->next) = &record;
+    last = &record;
+  }
+}
+
+// What it has read of the record cannot change: nobody else knows of it before it is live.
+inline RecordName RegistryCore::MakeLive(Record& record, void* target,
+                                         const RegisterOptions& options) {
+  record.target = target;
+  record.file = options.location.file;
+  record.line = options.location.line;
+  const RecordName name = {&record, record.generation};
+  ELEGY_CHAOS_POINT("record filled, not live");
+  record.MakeLive();
+  return name;
+}
+
+inline RecordName RegistryCore::AddReserved(void* target, void* held,
+                                            const RegisterOptions& options) {
+  Record& record = *std::exchange(reserved_, reserved_->next);
+  ops_.move(HeldOf(record), held);
+  Count(registered_at_home_);
+  return MakeLive(record, target, options);
 }
 
 void RegistryCore::PrepareExtra(Record& record, void* token, std::size_t external_bytes) {
@@ -94,17 +131,14 @@ inline RecordName RegistryCore::Publish(Record& record, void* target,
                                         const RegisterOptions& options) {
   // Under the lock: what is not seen as dead here, QueueDead will see.
   if (record.extra != 0 && IsDeadThoughHeld(heap_, store_->TokenOf(record))) ForgetToken(record);
-  record.target = target;
-  record.file = options.location.file;
-  record.line = options.location.line;
-  record.state = Record::State::kLive;
+  const RecordName name = MakeLive(record, target, options);
   ShadeAdded(ops_, HeldOf(record));
   Count(registered_);
   if (options.external_bytes != 0) {
     heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
     OweWaitIfFarBeyondGoal(CurrentImpl());
   }
-  return {&record, record.generation};
+  return name;
 }
 
 void RegistryCore::Discard(Record& record) {
@@ -116,22 +150,30 @@ void RegistryCore::Discard(Record& record) {
 
 // A move that is not the program's code is made under the lock, which is half of a registration's
 // time and would be taken twice.
-std::optional<RecordName> RegistryCore::TryAdd(void* target, void* token, void* held,
+std::optional<RecordName> RegistryCore::TryAdd(const MutatorImpl& mutator, void* target,
+                                               void* token, void* held,
                                                const RegisterOptions& options) {
+  if (IsClosed()) return std::nullopt;
+  const bool is_home = mutator.id == home_ && fills_without_lock_;
+  if (is_home && reserved_ != nullptr && token == nullptr && options.external_bytes == 0) {
+    return AddReserved(target, held, options);
+  }
   Record* record;
   {
     MutexLock lock(mutex_);
-    if (closed_) return std::nullopt;
+    if (IsClosed()) return std::nullopt;
     record = &Prepare(token, options.external_bytes);
     if (ops_.moves_plainly) {
       ops_.move(HeldOf(*record), held);
-      return Publish(*record, target, options);
+      const RecordName name = Publish(*record, target, options);
+      if (is_home && reserved_ == nullptr) ReserveForHome();
+      return name;
     }
   }
   Fill(*record, held);
   {
     MutexLock lock(mutex_);
-    if (!closed_) return Publish(*record, target, options);
+    if (!IsClosed()) return Publish(*record, target, options);
   }
   ops_.destroy(HeldOf(*record));
   Discard(*record);
@@ -152,7 +194,7 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
   void* const token_start = has_token ? StartOfOwn(mutator, token) : nullptr;
   for (int attempt = 0;; attempt++) {
     try {
-      const auto name = TryAdd(target_start, token_start, held, options);
+      const auto name = TryAdd(mutator, target_start, token_start, held, options);
       KeepAlive(target);
       KeepAlive(token);
       if (name) return *name;
@@ -190,11 +232,11 @@ void RegistryCore::GiveBackExternal(const Record& record) {
 }
 
 void RegistryCore::BeginEnd(Record& record, bool cancelled) {
-  const bool was_queued = record.state == Record::State::kQueued;
+  const bool was_queued = record.GetState() == Record::State::kQueued;
   ForgetToken(record);
   ShadeDropped(ops_, HeldOf(record));
   record.generation++;
-  record.state = Record::State::kEnding;
+  record.SetState(Record::State::kEnding);
   GiveBackExternal(record);
   (cancelled ? heap_.records.cancelled : heap_.records.dropped).Add(1);
   if (was_queued) Unqueue(record);
@@ -217,7 +259,7 @@ void RegistryCore::BuryAll(Record* first) {
 
 void RegistryCore::FreeUnlessInQueue(Record& record) {
   if (record.in_queue) {
-    record.state = Record::State::kDone;
+    record.SetState(Record::State::kDone);
   } else {
     store_->Free(record);
   }
@@ -255,7 +297,7 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
 bool RegistryCore::Cancel(RecordName name) {
   {
     MutexLock lock(mutex_);
-    if (closed_ || !Names(name) || !name.record->CanEnd()) return false;
+    if (IsClosed() || !Names(name) || !name.record->CanEnd()) return false;
     BeginEnd(*name.record, /*cancelled=*/true);
   }
   Bury(*name.record);
@@ -281,9 +323,10 @@ void RegistryCore::Orphan() {
 
 void RegistryCore::AppendTargets(std::vector<const void*>& targets) {
   MutexLock lock(mutex_);
+  if (IsClosed()) return;  // what is left is to be dropped
   RecordStore::Place place;
   const auto append = [&](const Record& record) {
-    if (record.state == Record::State::kLive) targets.push_back(record.target);
+    if (record.GetState() == Record::State::kLive) targets.push_back(record.target);
   };
   while (store_->ForSome(place, append)) continue;
 }
@@ -293,7 +336,8 @@ void RegistryCore::DropAll(UndeliveredLog* log) {
   Record* dropped = nullptr;
   {
     MutexLock lock(mutex_);
-    closed_ = true;
+    if (!IsClosed()) last_looks_ = kLastLooks;
+    SetClosed();
     RecordStore::Place place;
     const auto drop = [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
       if (!record.CanEnd()) return;
@@ -304,6 +348,15 @@ void RegistryCore::DropAll(UndeliveredLog* log) {
     while (store_->ForSome(place, drop)) continue;
   }
   BuryAll(dropped);
+}
+
+void RegistryCore::DropLate() {
+  {
+    MutexLock lock(mutex_);
+    if (!IsClosed() || last_looks_ == 0) return;
+    last_looks_--;
+  }
+  DropAll();
 }
 
 void RegistryCore::Close() {
@@ -322,7 +375,7 @@ void RegistryCore::Close() {
 
 // Relaxed: written under the lock.
 bool RegistryCore::TakeEnd() {
-  if (!closed_ || running_.load(std::memory_order_relaxed) != 0) return false;
+  if (!IsClosed() || running_.load(std::memory_order_relaxed) != 0) return false;
   return !std::exchange(end_taken_, true);
 }
 

@@ -78,7 +78,7 @@ void RegistryCore::Drain::LetGo() {
 // callback roots; or null. Throws std::bad_alloc; then the record is queued still.
 Record* RegistryCore::Drain::Take() {
   while (Record* const record = core_.queue_->Front()) {
-    const bool runs = record->state == Record::State::kQueued;
+    const bool runs = record->GetState() == Record::State::kQueued;
     if (runs) {
       Begin(CurrentImpl());
       AddCallbackRoots(*mutator_, core_.ops_, core_.HeldOf(*record));
@@ -86,7 +86,7 @@ Record* RegistryCore::Drain::Take() {
     core_.queue_->Pop();
     record->in_queue = false;
     if (runs) return record;
-    if (record->state == Record::State::kDone) core_.store_->Free(*record);
+    if (record->GetState() == Record::State::kDone) core_.store_->Free(*record);
   }
   return nullptr;
 }
@@ -96,8 +96,8 @@ Record* RegistryCore::Drain::Take() {
 void RegistryCore::Drain::Call(Record& record) {
   core_.ForgetToken(record);
   record.generation++;
-  if (record.state == Record::State::kQueued) core_.Unqueue(record);
-  record.state = Record::State::kRunning;
+  if (record.GetState() == Record::State::kQueued) core_.Unqueue(record);
+  record.SetState(Record::State::kRunning);
   mutator_->deliveries.back().record = &record;
   ShadeDropped(core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
@@ -130,7 +130,7 @@ bool RegistryCore::Drain::RunNext() {
 
 bool RegistryCore::Drain::Run(RecordName name) {
   std::unique_lock<Mutex> lock(core_.mutex_);
-  if (core_.closed_ || !core_.Names(name) || !name.record->CanEnd()) return false;
+  if (core_.IsClosed() || !core_.Names(name) || !name.record->CanEnd()) return false;
   MutatorImpl& mutator = CurrentImpl();
   CheckOwnHeap(mutator, core_.self_);
   // A dead registry's held values are dead too. One that is condemned, but marked, has all of them.
@@ -178,11 +178,12 @@ std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
 
 // Queues a record if its target is dead.
 bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
-  if (!record.CanEnd() && record.state != Record::State::kFilling) return false;
+  const Record::State state = record.GetState();
+  if (!record.CanEnd() && state != Record::State::kFilling) return false;
   void* const token = store_->TokenOf(record);
   if (token != nullptr && !liveness.IsLive(token)) ForgetToken(record);
-  if (record.state != Record::State::kLive || liveness.IsLive(record.target)) return false;
-  record.state = Record::State::kQueued;
+  if (state != Record::State::kLive || liveness.IsLive(record.target)) return false;
+  record.SetState(Record::State::kQueued);
   record.in_queue = true;
   if (const std::size_t bytes = store_->ExternalBytesOf(record)) {
     heap_.accounting.pending_external.Add(bytes);
@@ -201,13 +202,14 @@ void RegistryCore::PurgeQueue() {
       if (record == nullptr) return;
       queue_->Pop();
       record->in_queue = false;
-      if (record->state == Record::State::kDone) store_->Free(*record);
+      if (record->GetState() == Record::State::kDone) store_->Free(*record);
     }
   }
 }
 
 std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready) {
   PurgeQueue();
+  DropLate();
   std::size_t queued = 0;
   std::vector<Record*> batch;
   RecordStore::Place place;
@@ -216,7 +218,7 @@ std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready
     batch.reserve(kBatchRecords + RecordStore::kPart);
     {
       MutexLock lock(mutex_);
-      if (closed_) break;
+      if (IsClosed()) break;
       const std::size_t before = batch.size();
       more = store_->ForSome(place, [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
         if (Queue(record, liveness)) batch.push_back(&record);

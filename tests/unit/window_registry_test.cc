@@ -78,8 +78,8 @@ TEST_F(WindowRegistryTest, WhatTheCollectorPassesByIsDeliveredByTheNextCycle) {
   EXPECT_THAT(delivered, ElementsAre(1, 2));
 }
 
-// The shutdown does not wait for it, and the next one does not take its target for one that is to be
-// delivered.
+// The shutdown does not wait for it, and the next one does not take its target for one that is to
+// be delivered.
 TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsDropped) {
   HeldPoint filled(ChaosPointOf("record filled, not live"));
   StartToRegister();

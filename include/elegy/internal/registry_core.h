@@ -16,12 +16,28 @@
 //                               the same while a batch in the queue still names the record; it is
 //                               free once that has been taken out
 //
-// Who may be where. All transitions happen under the core's lock, which the collector holds for a
-// bounded number of records at a time. Batches of queued records go through a lock-free queue with
-// one producer, the collector; its consumers take turns under the lock. Callbacks run without the
-// lock; a thread that runs many takes it once between two, to end the one and to take the other.
-// While one runs, its record is still there, without its held value: that is the thread's, as one
-// of the mutator's callback roots, and what it refers to was shaded when it was moved out.
+// Who may be where. All transitions but one happen under the core's lock, which the collector holds
+// for a bounded number of records at a time. Batches of queued records go through a lock-free queue
+// with one producer, the collector; its consumers take turns under the lock. Callbacks run without
+// the lock; a thread that runs many takes it once between two, to end the one and to take the
+// other. While one runs, its record is still there, without its held value: that is the thread's,
+// as one of the mutator's callback roots, and what it refers to was shaded when it was moved out.
+//
+// The one without the lock, which would take half of the time: the thread that made the registry,
+// its home, reserves some records, which are filling, whenever it has to take the lock. Later it
+// makes them live one by one, if there is nothing else to be done under the lock: no token, no
+// external bytes, a held value that moves by no code of the program's and refers to nothing. A
+// release; whoever looks at a record's state acquires it, and touches nothing of a record that is
+// filling but its token, of which a reserved one has none. So whoever finds the record live finds
+// it whole. When the collector passes it by as filling, it is as if it had been registered after
+// the collector had passed: its target, which the home holds, is marked in this cycle.
+//
+// A home may therefore make a record live beside the shutdown of its heap, when it has not seen yet
+// that the registry is closed. Nobody queues or runs such a record, nor asks for its target. It is
+// dropped when the collector next comes to the registry, or once more: by the second time all have
+// answered a handshake that began after the registry was closed, so that every such record is
+// there, and none will come. The registry's own end needs no such care: who registers keeps it
+// alive.
 //
 // The core outlives its registry as long as a Registration or a drain holds it. The registry is a
 // root while records are queued or running (IsRoot). When it stops being one nothing is shaded, as
@@ -85,6 +101,7 @@ namespace internal {
 class BatchQueue;
 class RecordStore;
 class UndeliveredLog;
+class MutatorImpl;
 struct HeapState;
 struct Record;
 
@@ -128,8 +145,11 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }
   bool IsRoot() const { return HasQueued() || running_.load(std::memory_order_acquire) != 0; }
   // How many records it has ever had, and how many of them have been delivered. Relaxed: counts
-  // that nothing else hangs on, written under the lock alone.
-  std::uint64_t registered() const { return registered_.load(std::memory_order_relaxed); }
+  // that nothing else hangs on, each written by one thread at a time.
+  std::uint64_t registered() const {
+    return registered_.load(std::memory_order_relaxed) +
+           registered_at_home_.load(std::memory_order_relaxed);  // as above
+  }
   std::uint64_t delivered() const { return delivered_.load(std::memory_order_relaxed); }
   // After the flip: queues the records of dead targets and forgets dead tokens. Returns how many
   // were queued; *became_ready is set if none had been queued before.
@@ -155,6 +175,10 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
 
  private:
   static constexpr std::size_t kDeepest = 1000;
+  // What its home reserves at a time, in bytes, or one record.
+  static constexpr std::size_t kReservedBytes = 2048;
+  // How often the collector looks for what has been added after the end.
+  static constexpr int kLastLooks = 2;
 
   // The records that share a token.
   using Records = absl::InlinedVector<Record*, 2>;
@@ -167,8 +191,14 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   }
   bool Names(RecordName name) const;
   // None after the end. Throws std::bad_alloc.
-  std::optional<RecordName> TryAdd(void* target, void* token, void* held,
-                                   const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
+  std::optional<RecordName> TryAdd(const MutatorImpl& mutator, void* target, void* token,
+                                   void* held, const RegisterOptions& options)
+      ELEGY_EXCLUDES(mutex_);
+  // On the home's thread, where a record is reserved.
+  RecordName AddReserved(void* target, void* held, const RegisterOptions& options);
+  void ReserveForHome() ELEGY_REQUIRES(mutex_);
+  // Of a record that is filling, and has its held value.
+  RecordName MakeLive(Record& record, void* target, const RegisterOptions& options);
   // A record that is filling, with all that might fail but the held value's move.
   Record& Prepare(void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
   void PrepareExtra(Record& record, void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
@@ -193,7 +223,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void AddRunning(std::size_t delta) ELEGY_REQUIRES(mutex_) {
     running_.store(running_.load(std::memory_order_relaxed) + delta, std::memory_order_release);
   }
-  void Count(std::atomic<std::uint64_t>& count) ELEGY_REQUIRES(mutex_) {
+  static void Count(std::atomic<std::uint64_t>& count) {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // as above
   }
   // Has left the state kQueued.
@@ -201,6 +231,11 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void GiveBackExternal(const Record& record) ELEGY_REQUIRES(mutex_);
   bool Queue(Record& record, const Liveness& liveness) ELEGY_REQUIRES(mutex_);
   void DropAll(UndeliveredLog* log) ELEGY_EXCLUDES(mutex_);
+  // Relaxed: changed under the lock. Without it, see the head.
+  bool IsClosed() const { return closed_.load(std::memory_order_relaxed); }
+  void SetClosed() ELEGY_REQUIRES(mutex_) { closed_.store(true, std::memory_order_relaxed); }
+  // After the end: the collector's last looks.
+  void DropLate() ELEGY_EXCLUDES(mutex_);
   void PurgeQueue() ELEGY_EXCLUDES(mutex_);
   // Whether the callback is never to be called again. True once: who gets that releases it, without
   // the lock, for what it captures may do anything when it is destroyed.
@@ -212,19 +247,24 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   HeapState& heap_;
   RegistryOptions options_;
   const std::uint64_t home_;
+  const bool fills_without_lock_;  // as far as that is up to the held values
   void* self_ = nullptr;
+  // The home's thread's alone.
+  Record* reserved_ = nullptr;
 
   const std::unique_ptr<RecordStore> store_ ELEGY_PT_GUARDED_BY(mutex_);
   // Not Abseil's map, which does not survive a failed allocation.
   std::unordered_map<const void*, Records> by_token_ ELEGY_GUARDED_BY(mutex_);
-  bool closed_ ELEGY_GUARDED_BY(mutex_) = false;
+  int last_looks_ ELEGY_GUARDED_BY(mutex_) = 0;  // how many are left
   bool orphaned_ ELEGY_GUARDED_BY(mutex_) = false;
   bool end_taken_ ELEGY_GUARDED_BY(mutex_) = false;
 
   const std::unique_ptr<BatchQueue> queue_;
   std::atomic<std::size_t> queued_{0};
   std::atomic<std::size_t> running_{0};
-  std::atomic<std::uint64_t> registered_{0};
+  std::atomic<bool> closed_{false};
+  std::atomic<std::uint64_t> registered_{0};          // under the lock
+  std::atomic<std::uint64_t> registered_at_home_{0};  // without
   std::atomic<std::uint64_t> delivered_{0};
 };
 
