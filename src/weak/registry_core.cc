@@ -36,7 +36,6 @@ RegistryCore::RegistryCore(const ValueOps& ops, RegistryOptions options)
       heap_(CurrentImpl().state),
       options_(std::move(options)),
       home_(CurrentImpl().id),
-      fills_without_lock_(ops.moves_plainly && ops.trace == nullptr),
       store_(std::make_unique<RecordStore>(heap_, BytesOfRecord(ops))),
       queue_(std::make_unique<BatchQueue>()) {}
 
@@ -154,7 +153,7 @@ std::optional<RecordName> RegistryCore::TryAdd(const MutatorImpl& mutator, void*
                                                void* token, void* held,
                                                const RegisterOptions& options) {
   if (IsClosed()) return std::nullopt;
-  const bool is_home = mutator.id == home_ && fills_without_lock_;
+  const bool is_home = mutator.id == home_;
   if (is_home && reserved_ != nullptr && token == nullptr && options.external_bytes == 0) {
     return AddReserved(target, held, options);
   }
@@ -166,7 +165,7 @@ std::optional<RecordName> RegistryCore::TryAdd(const MutatorImpl& mutator, void*
     if (ops_.moves_plainly) {
       ops_.move(HeldOf(*record), held);
       const RecordName name = Publish(*record, target, options);
-      if (is_home && reserved_ == nullptr) ReserveForHome();
+      if (is_home && ops_.trace == nullptr && reserved_ == nullptr) ReserveForHome();
       return name;
     }
   }

@@ -25,6 +25,27 @@ struct Leaf {
   int value = 0;
 };
 
+// Throws in the move that brings the count to zero.
+class Fragile {
+ public:
+  explicit Fragile(int& moves_left) : moves_left_(&moves_left) {}
+  Fragile(Fragile&& other) : moves_left_(other.moves_left_) {
+    if (--*moves_left_ == 0) throw std::runtime_error("move");
+  }
+
+ private:
+  int* moves_left_;
+};
+
+}  // namespace
+}  // namespace elegy::test
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::Fragile> = true;
+
+namespace elegy::test {
+namespace {
+
 class RegistryBulkTest : public HeapTest {
  public:
   RegistryBulkTest()
@@ -202,6 +223,23 @@ TEST_F(RegistryBulkTest, DrainsAtEveryStepOfTheNextCycle) {
   }
   EXPECT_EQ(sum, 7u * 300);
   ExpectEachOnce();
+}
+
+// The first move is on the stack, the second into the record.
+TEST_F(RegistryBulkTest, ValuesThatDoNotGetIntoTheirRecordsTakeNoMemory) {
+  const Persistent<FinalizationRegistry<Fragile>> fragile(
+      Make<FinalizationRegistry<Fragile>>([](const Fragile&) {}));
+  const Persistent<Leaf> target(Make<Leaf>());
+  int moves_left = 1000;
+  ASSERT_TRUE(fragile->Register(target, Fragile(moves_left)).ok());
+  const std::size_t before = heap().Stats().heap_bytes;
+  for (int i = 0; i < 10'000; i++) {
+    moves_left = 2;
+    EXPECT_THROW(static_cast<void>(fragile->Register(target, Fragile(moves_left))),
+                 std::runtime_error);
+  }
+  EXPECT_EQ(heap().Stats().heap_bytes, before);
+  EXPECT_EQ(heap().Stats().records_registered, 1u);
 }
 
 }  // namespace

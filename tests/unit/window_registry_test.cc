@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -37,6 +35,19 @@ class WindowRegistryTest : public ::testing::Test {
 
   void StartToRegister() {
     home.Start([&] { result = registry->Register(targets[1], 2); });
+  }
+  // Its record is live when the shutdown has ended.
+  void RegisterBesideAShutdown() {
+    HeldPoint filled(ChaosPointOf("record filled, not live"));
+    StartToRegister();
+    filled.Await();
+    std::thread([&] {
+      const Mutator mutator(heap);
+      heap.Shutdown(ShutdownPolicy::kDrop);
+    }).join();
+    filled.Release();
+    home.Await();
+    EXPECT_TRUE(result.ok());
   }
   void CollectAndDeliver() {
     heap.Collect();
@@ -78,32 +89,32 @@ TEST_F(WindowRegistryTest, WhatTheCollectorPassesByIsDeliveredByTheNextCycle) {
   EXPECT_THAT(delivered, ElementsAre(1, 2));
 }
 
-// The shutdown does not wait for it, and the next one does not take its target for one that is to
-// be delivered.
-TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsDropped) {
-  HeldPoint filled(ChaosPointOf("record filled, not live"));
-  StartToRegister();
-  filled.Await();
-  std::thread([&] {
-    const Mutator mutator(heap);
-    heap.Shutdown(ShutdownPolicy::kDrop);
-  }).join();
-  filled.Release();
-  home.Await();
-  EXPECT_TRUE(result.ok());
+// The shutdown does not wait for it.
+TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsDroppedWithinTwoCycles) {
+  RegisterBesideAShutdown();
   home.Do([&] { EXPECT_TRUE(absl::IsFailedPrecondition(registry->Register(targets[1], 3))); });
+  CollectAndDeliver();
+  CollectAndDeliver();
+  HeapStats stats = heap.Stats();
+  EXPECT_EQ(stats.records_registered, 2u);
+  EXPECT_EQ(stats.records_dropped, 2u);
+  targets[0] = targets[1] = nullptr;
+  CollectAndDeliver();
+  stats = heap.Stats();
+  EXPECT_EQ(stats.records_queued, 0u);
+  EXPECT_THAT(delivered, IsEmpty());
+}
+
+// To the next shutdown its target is as any other object.
+TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsNotForTheNextOneToDeliver) {
+  RegisterBesideAShutdown();
   const WeakPersistent<Counted> view(targets[1].get());
   home.Do([&] {
     EXPECT_EQ(heap.Shutdown(ShutdownPolicy::kDeliverAll), 0u);
     EXPECT_EQ(view.Get(), targets[1]);
   });
-  targets[0] = targets[1] = nullptr;
-  CollectAndDeliver();
+  EXPECT_EQ(heap.Stats().records_dropped, 2u);
   EXPECT_THAT(delivered, IsEmpty());
-  const HeapStats stats = heap.Stats();
-  EXPECT_EQ(stats.records_registered, 2u);
-  EXPECT_EQ(stats.records_queued, 0u);
-  EXPECT_EQ(stats.records_dropped, 2u);
 }
 
 }  // namespace

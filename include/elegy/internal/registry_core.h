@@ -247,9 +247,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   HeapState& heap_;
   RegistryOptions options_;
   const std::uint64_t home_;
-  const bool fills_without_lock_;  // as far as that is up to the held values
   void* self_ = nullptr;
-  // The home's thread's alone.
+  // The home's thread's alone; none where held values have slots, or moves of the program's.
   Record* reserved_ = nullptr;
 
   const std::unique_ptr<RecordStore> store_ ELEGY_PT_GUARDED_BY(mutex_);
