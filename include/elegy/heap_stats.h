@@ -12,7 +12,8 @@ namespace elegy {
 // monotonic clock; quantiles are upper bounds within 13 %.
 struct HandshakeStats {
   std::uint64_t answers = 0;
-  // How long one answer kept its mutator from its work.
+  // How long one answer kept its mutator from its work, but for what it slept afterwards where
+  // mutators outnumber cores: see Mutator::Safepoint.
   std::uint64_t delay_p50_ns = 0;
   std::uint64_t delay_p99_ns = 0;
   std::uint64_t delay_p999_ns = 0;

@@ -27,6 +27,7 @@
 #include "src/heap/object_ref.h"
 #include "src/heap/root_table.h"
 #include "src/heap/space.h"
+#include "src/platform/platform.h"
 
 namespace elegy::internal {
 
@@ -118,6 +119,8 @@ struct HeapState : HeapCore {
   std::uint32_t cycle ELEGY_GUARDED_BY(mutators_mutex) = 0;
   std::atomic<std::uint32_t> outstanding{0};
   std::atomic<std::uint32_t> held{0};
+  const int cores = platform::Cores();
+  std::atomic<std::uint32_t> crowd{0};  // running mutators for each core, if they are more
   std::atomic<bool> round_dirty{false};
 
   // Whether every mutator has been scanned in this cycle. To be asked after the phase has been read

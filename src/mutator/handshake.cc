@@ -1,6 +1,8 @@
 #include "src/mutator/handshake.h"
 
+#include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "src/base/chaos.h"
@@ -37,12 +39,12 @@ std::uint32_t LoadControl(const MutatorCore& mutator) {
   return mutator.control.load(std::memory_order_acquire);
 }
 
-// How many answers are still to come. Acquire-release: the collector, when it reads zero, has seen
-// what every mutator did before it answered.
-void CountAnswer(HeapState& state) {
-  if (state.outstanding.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    platform::Wake(state.outstanding);
-  }
+// How many answers are still to come; false if none. Acquire-release: the collector, when it reads
+// zero, has seen what every mutator did before it answered.
+bool CountAnswer(HeapState& state) {
+  if (state.outstanding.fetch_sub(1, std::memory_order_acq_rel) > 1) return true;
+  platform::Wake(state.outstanding);
+  return false;
 }
 void SetOutstanding(HeapState& state, std::uint32_t count) {
   state.outstanding.store(count, std::memory_order_release);  // before the requests
@@ -69,6 +71,26 @@ std::uint64_t WarningTime(const HeapState& state, std::uint64_t now_ns) {
 bool IsHeld(const HeapState& state) { return state.held.load(std::memory_order_acquire) != 0; }
 void SetHeld(HeapState& state, bool held) {
   state.held.store(held ? 1 : 0, std::memory_order_release);
+}
+
+// How many running mutators there are for each core, or none if each has its own. Relaxed: a hint;
+// an answer that comes too early for it takes that of the last handshake.
+void SetCrowd(HeapState& state, std::size_t running) {
+  const auto cores = static_cast<std::size_t>(state.cores);
+  state.crowd.store(running > cores ? static_cast<std::uint32_t>(running / cores) : 0,
+                    std::memory_order_relaxed);
+}
+std::uint32_t Crowd(const HeapState& state) {
+  return state.crowd.load(std::memory_order_relaxed);  // as SetCrowd
+}
+
+// See the head of the .h file.
+void LeaveCoreToOthers(const HeapState& state) {
+  constexpr std::chrono::microseconds kForOne(50);
+  constexpr std::chrono::microseconds kMost(2000);
+  if (const std::uint32_t crowd = Crowd(state); crowd > 0) {
+    std::this_thread::sleep_for(std::min(crowd * kForOne, kMost));
+  }
 }
 
 void ScanRoots(MutatorImpl& mutator) {
@@ -161,6 +183,24 @@ std::vector<MutatorImpl*> Post(HeapState& state, Handshake kind)
   return blocked;
 }
 
+// Whether there was a request that others have still to answer.
+bool AnswerPending(MutatorImpl& mutator) {
+  const std::uint32_t request = LoadControl(mutator) & kRequestMask;
+  if (request == 0) return false;
+  HeapState& state = mutator.state;
+  const auto kind = static_cast<Handshake>(request);
+  ELEGY_CHAOS_POINT("about to answer");
+  AnswerTimed(mutator, kind);
+  ELEGY_CHAOS_POINT("answered, request there");
+  ClearBits(mutator, kRequestMask);
+  ELEGY_CHAOS_POINT("answered, not counted");
+  const bool awaited = CountAnswer(state);
+  ELEGY_CHAOS_POINT("answer counted");
+  if (kind != Handshake::kHold) return awaited;
+  while (IsHeld(state)) platform::Wait(state.held, 1);
+  return false;
+}
+
 }  // namespace
 
 // Relaxed: the answer that follows, or the lock around a detach, publishes it.
@@ -172,7 +212,9 @@ void RunHandshake(HeapState& state, Handshake kind) {
     MutexLock lock(state.mutators_mutex);
     state.newest = kind;
     if (kind == Handshake::kQuiesce) state.cycle++;
-    for (MutatorImpl* mutator : Post(state, kind)) {
+    const std::vector<MutatorImpl*> blocked = Post(state, kind);
+    SetCrowd(state, state.mutators.size() - blocked.size());
+    for (MutatorImpl* mutator : blocked) {
       if (!BeginServing(*mutator, kind)) continue;
       AnswerTimed(*mutator, kind);
       ELEGY_CHAOS_POINT("served");
@@ -215,18 +257,7 @@ HoldScope::~HoldScope() {
 }
 
 void AnswerIfAsked(MutatorImpl& mutator) {
-  const std::uint32_t request = LoadControl(mutator) & kRequestMask;
-  if (request == 0) return;
-  HeapState& state = mutator.state;
-  const auto kind = static_cast<Handshake>(request);
-  ELEGY_CHAOS_POINT("about to answer");
-  AnswerTimed(mutator, kind);
-  ELEGY_CHAOS_POINT("answered, request there");
-  ClearBits(mutator, kRequestMask);
-  ELEGY_CHAOS_POINT("answered, not counted");
-  CountAnswer(state);
-  ELEGY_CHAOS_POINT("answer counted");
-  while (kind == Handshake::kHold && IsHeld(state)) platform::Wait(state.held, 1);
+  if (AnswerPending(mutator)) LeaveCoreToOthers(mutator.state);
 }
 
 void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
@@ -235,7 +266,7 @@ void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
   while (true) {
     ELEGY_DCHECK((control & kBlocked) == 0);
     if ((control & kRequestMask) != 0) {
-      AnswerIfAsked(mutator);
+      AnswerPending(mutator);
       control = LoadControl(mutator);
     } else {
       ELEGY_CHAOS_POINT("about to block");

@@ -17,6 +17,14 @@
 // the request; the collector, once `outstanding` is zero, has seen all that the mutators did before
 // their answers. Nobody waits for another mutator's answer but the collector.
 //
+// But where more mutators run than there are cores, who has answered sleeps if others have not: 50
+// us for each mutator that its core has to serve, 2 ms at most, whatever the others do. Otherwise
+// each of those comes to its safepoint only when the system lets it run, after the time slices of
+// all before it, 4 ms each, in all of the seven and more handshakes of a cycle. sched_yield gives a
+// turn only to those whose turn it nearly is. Nobody wakes the sleepers: the collector would, and
+// be put behind those that it wakes. Who answers last goes on, so that no core is left idle but to
+// wait for sleepers; and who is about to block need not sleep.
+//
 // A new mutator takes the state that an answer to the newest request would have given it; a mutator
 // that leaves answers first. Both happen under mutators_mutex, under which requests are posted too,
 // so every mutator is asked exactly once.
