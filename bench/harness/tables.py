@@ -136,7 +136,8 @@ def delays(results: Results) -> list[str]:
     if not rows:
         return []
     return ["## How long elegy kept a mutator from its work", "",
-            "The heap's own statistics: the longest single answer to the collector, and the "
+            "The heap's own statistics: the longest single answer to the collector, without the "
+            "sleep after it where mutators outnumber cores, and the "
             "longest allocation that had to help or wait for it, by the clock. Beside them the "
             "longest gap that a clock loop saw on the machine without any collector.",
             ""] + table(["workload", "cycles", "longest delay, µs", "99.9 %, µs",

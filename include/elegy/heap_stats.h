@@ -13,7 +13,7 @@ namespace elegy {
 struct HandshakeStats {
   std::uint64_t answers = 0;
   // How long one answer kept its mutator from its work, but for what it slept afterwards where
-  // mutators outnumber cores: see Mutator::Safepoint.
+  // mutators outnumber cores: see Mutator.
   std::uint64_t delay_p50_ns = 0;
   std::uint64_t delay_p99_ns = 0;
   std::uint64_t delay_p999_ns = 0;

@@ -27,6 +27,11 @@ class MutatorImpl;
 // Attaches the calling thread to a heap for its lifetime. A thread is attached to one heap at a
 // time (a second Mutator on a thread is fatal, with a message) and must be destroyed on the same
 // thread. All methods are for that thread alone.
+//
+// Where more mutators run than there are cores for them, a call that answers the collector (also
+// one that allocates, or that ends a BlockingRegion) before others have done so lets them have its
+// core: it sleeps for 50 us times the mutators for each core, at most 2 ms, once in each of a
+// cycle's five or more handshakes.
 class Mutator {
  public:
   // O(1); may wait for a short lock. Throws std::bad_alloc.
@@ -60,9 +65,7 @@ class Mutator {
   }
 
   // Answers handshakes, then runs what is queued for this mutator. A callback's exception leaves
-  // it; that record is spent, the rest stay queued. Costs one load if there is nothing to do. Where
-  // more mutators run than there are cores, who has answered before others lets them have its core,
-  // for 50 us times the mutators for each core, 2 ms at most, once in each handshake.
+  // it; that record is spent, the rest stay queued. Costs one load if there is nothing to do.
   void Safepoint() {
     if (core_->HasRequest()) [[unlikely]]
       SafepointSlowly();

@@ -115,12 +115,11 @@ struct HeapState : HeapCore {
   // How many there are, counted before they read anything. Acquire-release: see
   // src/weak/table_arrays.h.
   std::atomic<std::uint32_t> attached{0};
+  platform::CoreSet cores ELEGY_GUARDED_BY(mutators_mutex);  // of all that have ever attached
   Handshake newest ELEGY_GUARDED_BY(mutators_mutex) = Handshake::kNone;
   std::uint32_t cycle ELEGY_GUARDED_BY(mutators_mutex) = 0;
   std::atomic<std::uint32_t> outstanding{0};
   std::atomic<std::uint32_t> held{0};
-  const int cores = platform::Cores();
-  std::atomic<std::uint32_t> crowd{0};  // running mutators for each core, if they are more
   std::atomic<bool> round_dirty{false};
 
   // Whether every mutator has been scanned in this cycle. To be asked after the phase has been read
@@ -176,6 +175,7 @@ struct HeapState : HeapCore {
   // Figures.
   std::array<Histogram, 4> handshake_delays;
   std::array<AtomicMax, 4> handshake_latency_max;
+  std::atomic<std::uint32_t> crowd{0};  // running mutators for each core, if they are more
   AtomicMax stall_max;
   AtomicMax cycle_delay_max;
   Counter cells_cleared;

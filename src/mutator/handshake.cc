@@ -74,11 +74,14 @@ void SetHeld(HeapState& state, bool held) {
 }
 
 // How many running mutators there are for each core, or none if each has its own. Relaxed: a hint;
-// an answer that comes too early for it takes that of the last handshake.
-void SetCrowd(HeapState& state, std::size_t running) {
-  const auto cores = static_cast<std::size_t>(state.cores);
+// an answer that comes too early for it takes that of the cycle's last handshake, if any.
+void SetCrowd(HeapState& state, std::size_t running) ELEGY_REQUIRES(state.mutators_mutex) {
+  const auto cores = static_cast<std::size_t>(std::max(1, state.cores.Count()));
   state.crowd.store(running > cores ? static_cast<std::uint32_t>(running / cores) : 0,
                     std::memory_order_relaxed);
+}
+void ForgetCrowd(HeapState& state) {
+  state.crowd.store(0, std::memory_order_relaxed);  // as SetCrowd
 }
 std::uint32_t Crowd(const HeapState& state) {
   return state.crowd.load(std::memory_order_relaxed);  // as SetCrowd
@@ -229,6 +232,7 @@ void RunHandshake(HeapState& state, Handshake kind) {
     }
     AwaitAnswers(state, kForever);
   }
+  if (kind == Handshake::kQuiesce) ForgetCrowd(state);
   state.handshake_latency_max[static_cast<std::size_t>(kind) - 1].Update(platform::NowNs() - begin);
 }
 

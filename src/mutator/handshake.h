@@ -20,7 +20,7 @@
 // But where more mutators run than there are cores, who has answered sleeps if others have not: 50
 // us for each mutator that its core has to serve, 2 ms at most, whatever the others do. Otherwise
 // each of those comes to its safepoint only when the system lets it run, after the time slices of
-// all before it, 4 ms each, in all of the seven and more handshakes of a cycle. sched_yield gives a
+// all before it, 4 ms each, in all of the five and more handshakes of a cycle. sched_yield gives a
 // turn only to those whose turn it nearly is. Nobody wakes the sleepers: the collector would, and
 // be put behind those that it wakes. Who answers last goes on, so that no core is left idle but to
 // wait for sleepers; and who is about to block need not sleep.

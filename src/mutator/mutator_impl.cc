@@ -32,6 +32,7 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   stack.lost_frames.reserve(kMostLostFrames);
   MutexLock lock(state.mutators_mutex);
   AdoptNewestState(state, *this);
+  state.cores.AddThoseOfThisThread();
   state.mutators.emplace(id, this);
   state.attached.fetch_add(1, std::memory_order_acq_rel);  // as declared
   // A safepoint soon looks whether registries without a home have records ready.

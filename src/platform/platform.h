@@ -4,6 +4,7 @@
 #ifndef ELEGY_SRC_PLATFORM_PLATFORM_H_
 #define ELEGY_SRC_PLATFORM_PLATFORM_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,18 @@ void PreferHugePages(void* address, std::size_t bytes);
 // Bytes of memory that this process may use: the machine's, or its cgroup's if that is less.
 std::size_t MemoryLimit();
 int Cores();
+
+// The cores that some threads may run on, as it was when each added its own.
+class CoreSet {
+ public:
+  // All that a machine may have, if the system does not tell.
+  void AddThoseOfThisThread();
+  int Count() const;
+
+ private:
+  static constexpr std::size_t kWords = 64;
+  std::array<std::uint64_t, kWords> cores_ = {};
+};
 
 // The monotonic clock, and the processor time of the calling thread.
 std::uint64_t NowNs();

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <climits>
 #include <ctime>
 #include <fstream>
@@ -73,6 +75,19 @@ int Cores() {
   CPU_ZERO(&cores);
   if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
   return std::max(1, CPU_COUNT(&cores));
+}
+
+void CoreSet::AddThoseOfThisThread() {
+  std::array<std::uint64_t, kWords> added = {};
+  auto* const cores = reinterpret_cast<cpu_set_t*>(added.data());
+  if (sched_getaffinity(0, sizeof(added), cores) != 0) added.fill(UINT64_MAX);
+  for (std::size_t i = 0; i < kWords; i++) cores_[i] |= added[i];
+}
+
+int CoreSet::Count() const {
+  int count = 0;
+  for (const std::uint64_t word : cores_) count += std::popcount(word);
+  return count;
 }
 
 std::uint64_t NowNs() { return ReadClock(CLOCK_MONOTONIC); }
