@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <atomic>
 #include <latch>
 #include <numeric>
@@ -25,29 +24,38 @@ long Sleeps() {
   return usage.ru_nvcsw;
 }
 
-// Those that the threads of this process may run on.
-int Cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  sched_getaffinity(0, sizeof(cores), &cores);
-  return std::max(1, CPU_COUNT(&cores));
+// Those that the calling thread may run on.
+std::vector<int> Cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof(set), &set);
+  std::vector<int> cores;
+  for (int i = 0; i < CPU_SETSIZE; i++) {
+    if (CPU_ISSET(i, &set)) cores.push_back(i);
+  }
+  return cores;
+}
+
+// Lets the calling thread run on these alone.
+void RunOn(const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) CPU_SET(core, &set);
+  sched_setaffinity(0, sizeof(set), &set);
 }
 
 class MutatorCrowdTest : public HeapTest {
  protected:
-  // Runs body(mutator, begun) on so many threads while this one collects so many times; begun is
-  // counted down by each before the first cycle. What they return.
+  // Runs body(i, begun) on so many threads while this one collects so many times; begun is counted
+  // down by each before the first cycle. What they return.
   template <class Body>
   std::vector<long> RunBesideCycles(int threads, int cycles, Body body) {
     std::vector<long> results(threads);
     std::latch begun(threads);
     std::vector<std::thread> running;
     running.reserve(results.size());
-    for (long& result : results) {
-      running.emplace_back([&] {
-        Mutator mutator(heap());
-        result = body(mutator, begun);
-      });
+    for (int i = 0; i < threads; i++) {
+      running.emplace_back([&, i] { results[i] = body(i, begun); });
     }
     begun.wait();
     for (int i = 0; i < cycles; i++) heap().Collect();
@@ -64,7 +72,8 @@ class MutatorCrowdTest : public HeapTest {
     return Sleeps() - before;
   }
 
-  const int cores_ = Cores();
+  // To verify the heap, the collector holds each that runs, once in each cycle: so it sleeps.
+  static int HoldsPerCycle() { return TestOptions().verify ? 1 : 0; }
 
   std::atomic<bool> done_{false};
 };
@@ -72,9 +81,10 @@ class MutatorCrowdTest : public HeapTest {
 // In each of a cycle's five handshakes all may sleep but the one that answers last.
 TEST_F(MutatorCrowdTest, WhoHasAnsweredLeavesItsCoreToTheOthers) {
   constexpr int kCycles = 20;
-  const int threads = 4 * cores_;
+  const int threads = 4 * static_cast<int>(Cores().size());
   const std::vector<long> sleeps =
-      RunBesideCycles(threads, kCycles, [this](Mutator& mutator, std::latch& begun) {
+      RunBesideCycles(threads, kCycles, [this](int /*i*/, std::latch& begun) {
+        Mutator mutator(heap());
         begun.count_down();
         return PassSafepoints(mutator);
       });
@@ -83,10 +93,11 @@ TEST_F(MutatorCrowdTest, WhoHasAnsweredLeavesItsCoreToTheOthers) {
 
 TEST_F(MutatorCrowdTest, ThreadsInBlockingRegionsAreNoCrowd) {
   constexpr int kCycles = 100;
-  std::atomic<bool> first{true};
+  const int threads = 4 * static_cast<int>(Cores().size());
   const std::vector<long> sleeps =
-      RunBesideCycles(4 * cores_, kCycles, [&](Mutator& mutator, std::latch& begun) {
-        if (first.exchange(false)) {
+      RunBesideCycles(threads, kCycles, [this](int i, std::latch& begun) {
+        Mutator mutator(heap());
+        if (i == 0) {
           begun.count_down();
           return PassSafepoints(mutator);
         }
@@ -95,9 +106,33 @@ TEST_F(MutatorCrowdTest, ThreadsInBlockingRegionsAreNoCrowd) {
         done_.wait(false);
         return 0L;
       });
-  // To verify the heap, the collector holds the one that runs once in each cycle.
-  const int held = TestOptions().verify ? kCycles : 0;
-  EXPECT_LT(std::accumulate(sleeps.begin(), sleeps.end(), 0L), held + kCycles / 4);
+  EXPECT_LT(std::accumulate(sleeps.begin(), sleeps.end(), 0L),
+            HoldsPerCycle() * kCycles + kCycles / 4);
+}
+
+// The thread that makes the heap may run on one core, and its collector with it.
+class PinnedThread {
+ protected:
+  PinnedThread() { RunOn({cores_.front()}); }
+  ~PinnedThread() { RunOn(cores_); }
+
+  const std::vector<int> cores_ = Cores();
+};
+
+class PinnedMutatorCrowdTest : public PinnedThread, public MutatorCrowdTest {};
+
+TEST_F(PinnedMutatorCrowdTest, ThreadsWithACoreEachAreNoCrowd) {
+  constexpr int kCycles = 100;
+  const int threads = static_cast<int>(cores_.size());
+  const std::vector<long> sleeps =
+      RunBesideCycles(threads, kCycles, [this](int i, std::latch& begun) {
+        RunOn({cores_[i]});
+        Mutator mutator(heap());
+        begun.count_down();
+        return PassSafepoints(mutator);
+      });
+  EXPECT_LT(std::accumulate(sleeps.begin(), sleeps.end(), 0L),
+            HoldsPerCycle() * kCycles * threads + kCycles / 4 * threads);
 }
 
 }  // namespace
