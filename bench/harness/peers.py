@@ -17,7 +17,8 @@ STATIC = "start-static"
 COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt", "fragment"]
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = [
-    "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn", "churn-mt", "fragment"
+    "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn", "churn-mt", "fragment",
+    "finalize"
 ]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
                  "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",

@@ -68,6 +68,7 @@ constexpr int kMaxCollections = 10;
 void RunFinalize(const Flags& flags, Report& report) {
   const std::size_t objects = flags.Get("objects", 1'000'000);
   const double per_object = 1e9 / static_cast<double>(objects);
+  callbacks = {};
   const auto nodes = CppgcMemory::MakeTable<FinalizedNode>(objects);
 
   const double resident_before = ResidentMib();

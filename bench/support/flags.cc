@@ -18,7 +18,7 @@ constexpr std::array kFlagHelp = {
     FlagHelp{"maps", "maps that each chain of ephemeron-chain goes through by turns"},
     FlagHelp{"backwards", "ephemeron-chain only: 1 inserts each chain's last entry first"},
     FlagHelp{"depth", "tree depth of binary-trees, stretch depth of gcbench"},
-    FlagHelp{"threads", "mutators of binary-trees-mt, by default 2, and of churn, by default 1"},
+    FlagHelp{"threads", "mutators of binary-trees-mt, by default 2, of binary-trees and churn, by default 1"},
     FlagHelp{"live_mib",
              "live nodes of churn, finalize-beside, fragment, also given as the second word"},
     FlagHelp{"operations", "operations of churn"},
@@ -27,7 +27,7 @@ constexpr std::array kFlagHelp = {
     FlagHelp{"passes",
              "how often deref reads, ephemeron-chain collects, finalize-beside drops, fragment "
              "goes through its sizes"},
-    FlagHelp{"rounds", "how often alloc32, binary-trees and gcbench run in this process"},
+    FlagHelp{"rounds", "how often the workload runs in this process"},
     FlagHelp{"milliseconds", "how long the noise program, or a part of finalize-beside, lasts"},
     FlagHelp{"initial_heap_mib", "heap size about which the first collection starts"},
     FlagHelp{"max_heap_mib", "limit of the heap, 0 for the collector's own"},

@@ -3,14 +3,28 @@
 #ifndef ELEGY_BENCH_WORKLOADS_ELEGY_WEAK_H_
 #define ELEGY_BENCH_WORKLOADS_ELEGY_WEAK_H_
 
+#include <cstdint>
+
+#include <elegy/elegy.h>
+
 #include "bench/support/flags.h"
 #include "bench/support/report.h"
 #include "bench/workloads/elegy_memory.h"
+#include "bench/workloads/elegy_registered.h"
 
 namespace elegy::bench {
 
-// Registers every object, drops them all, collects, and runs the callbacks to the last one.
-void RunFinalize(ElegyMemory memory, const Flags& flags, Report& report);
+// Registers every object, drops them all, collects, and runs the callbacks to the last one. All
+// rounds use one registry, as a program does.
+class Finalize {
+ public:
+  void Run(ElegyMemory memory, const Flags& flags, Report& report);
+
+ private:
+  Persistent<NumberRegistry> registry_;  // null before the first round
+  std::uint64_t callbacks_ = 0;          // of this round
+  std::int64_t sum_ = 0;                 // of their held values
+};
 
 // Drops objects with and without callbacks, while another mutator works.
 void RunFinalizeBeside(ElegyMemory memory, const Flags& flags, Report& report);

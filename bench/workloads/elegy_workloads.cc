@@ -15,10 +15,10 @@
 namespace elegy::bench {
 namespace {
 
-bool RunWorkload(ElegyMemory memory, const Flags& flags, Report& report) {
+bool RunWorkload(ElegyMemory memory, const Flags& flags, Finalize& finalize, Report& report) {
   if (RunCommonWorkload(memory, flags, report)) return true;
   if (flags.workload() == "finalize") {
-    RunFinalize(memory, flags, report);
+    finalize.Run(memory, flags, report);
   } else if (flags.workload() == "finalize-beside") {
     RunFinalizeBeside(memory, flags, report);
   } else if (flags.workload() == "deref") {
@@ -64,11 +64,10 @@ int Run(const Flags& flags) {
   options.max_heap_bytes = MaxHeapBytes(flags);
   options.marker_threads = static_cast<int>(flags.Get("marker_threads", 0));
   Heap heap(options);
+  Mutator mutator(heap);
+  Finalize finalize;
   return RunRounds("elegy", flags, [&](Report& report) {
-    {
-      Mutator mutator(heap);
-      if (!RunWorkload(ElegyMemory(heap, mutator), flags, report)) return false;
-    }
+    if (!RunWorkload(ElegyMemory(heap, mutator), flags, finalize, report)) return false;
     AddHeapStats(heap.Stats(), report);
     return true;
   });

@@ -31,7 +31,7 @@ bool RunCommonWorkload(Memory memory, const Flags& flags, Report& report) {
   if (workload == "alloc32") {
     RunAlloc32(memory, flags, report);
   } else if (workload == "binary-trees") {
-    RunBinaryTrees(memory, 1, flags, report);
+    RunBinaryTrees(memory, static_cast<int>(flags.Get("threads", 1)), flags, report);
   } else if (workload == "binary-trees-mt") {
     RunBinaryTrees(memory, static_cast<int>(flags.Get("threads", 2)), flags, report);
   } else if (workload == "gcbench") {

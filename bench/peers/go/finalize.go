@@ -22,6 +22,8 @@ func onFinalized(node *pairNode) {
 func runFinalize(b *bench) {
 	const timeout = 30 * time.Second
 	objects := b.flag("objects", 1_000_000)
+	atomic.StoreInt64(&callbacks, 0)
+	heldSum = 0
 	nodes := make([]*pairNode, objects)
 	for i := range nodes {
 		nodes[i] = &pairNode{first: i}

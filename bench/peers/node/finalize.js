@@ -6,8 +6,15 @@ const {PairNode, check, nextJob, published, secondsSince} = require('./support.j
 
 const TIMEOUT_SECONDS = 30;
 
+let callbacks = 0;
+let heldSum = 0;
+const registry = new FinalizationRegistry((held) => {
+  callbacks++;
+  heldSum += held;
+});
+
 // Leaves the objects to `published`; returns the time per registration.
-function registerAll(registry, objects) {
+function registerAll(objects) {
   const nodes = new Array(objects);
   for (let i = 0; i < objects; i++) nodes[i] = new PairNode(null, null);
   gc();
@@ -19,13 +26,9 @@ function registerAll(registry, objects) {
 
 module.exports = async (bench) => {
   const objects = bench.flag('objects', 1_000_000);
-  let callbacks = 0;
-  let heldSum = 0;
-  const registry = new FinalizationRegistry((held) => {
-    callbacks++;
-    heldSum += held;
-  });
-  const registerNs = registerAll(registry, objects);
+  callbacks = 0;
+  heldSum = 0;
+  const registerNs = registerAll(objects);
   await nextJob();
 
   const start = performance.now();
