@@ -121,8 +121,8 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length) {
 }  // namespace internal
 
 // A new array on the current mutator. Throws std::bad_alloc as Make does, and if the length
-// overflows; length 0 is legal. Complexity: O(length); zeroes of large arrays are left to the
-// operating system.
+// overflows; length 0 is legal. Complexity: O(length); a large array on memory that is fresh from
+// the operating system is left as it comes, zero.
 template <class T>
 Array<T>* MakeArray(std::size_t length) {
   return internal::MakeArrayIn<T>(internal::CurrentMutator(), length);

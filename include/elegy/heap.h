@@ -77,8 +77,9 @@ class Heap {
 
   // Collects, then writes the graph of live objects as a Chrome DevTools .heapsnapshot (JSON).
   // Mutators are held while the heap is walked; one that waits for another must do so inside a
-  // BlockingRegion. Errors: Internal if the stream fails. The caller must be an attached mutator or
-  // no mutator of this heap at all.
+  // BlockingRegion. Errors: Internal if the stream fails, ResourceExhausted if there is no memory
+  // for the list of objects. The caller must be an attached mutator or no mutator of this heap at
+  // all.
   absl::Status WriteSnapshot(std::ostream& out);
 
   // Replaces the observer; null removes it. It runs on a collector thread and must not touch
@@ -100,7 +101,9 @@ class Heap {
   // cycle is over. FailedPrecondition, and nothing has changed, unless every mutator but the
   // caller's is inside a BlockingRegion, where it is held until AfterFork, and no thread waits for
   // a collection, nor in WeakCache::GetOrMake. Until AfterFork no thread may use this heap or
-  // handles to its objects; a child without it may only exec or _exit.
+  // handles to its objects; a child without it may only exec or _exit. Throws std::system_error and
+  // std::bad_alloc if it refuses and then cannot start the threads that it has ended: no collection
+  // comes before another call can.
   absl::Status PrepareFork();
 
   // After fork(), by the same thread, in the parent and in the child: starts the collector's

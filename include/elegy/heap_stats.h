@@ -32,12 +32,13 @@ struct PhaseStats {
 // A copy of a heap's figures, each since the heap was made unless it says otherwise. Counters are
 // read one by one while mutators run.
 struct HeapStats {
-  std::uint64_t cycles = 0;           // completed
-  std::uint64_t live_bytes = 0;       // objects found alive by the last cycle
-  std::uint64_t allocated_bytes = 0;  // objects ever allocated, up to runs not yet used up
-  std::uint64_t external_bytes = 0;   // native memory told to the heap, now
-  std::uint64_t heap_bytes = 0;       // what counts towards max_heap_bytes, now
-  std::uint64_t cells_cleared = 0;    // weak cells and weak entries whose target died
+  std::uint64_t cycles = 0;      // completed
+  std::uint64_t live_bytes = 0;  // objects found alive by the last cycle
+  // Objects ever allocated. Falls where a mutator gives back what it had claimed and not used.
+  std::uint64_t allocated_bytes = 0;
+  std::uint64_t external_bytes = 0;  // native memory told to the heap, now
+  std::uint64_t heap_bytes = 0;      // what counts towards max_heap_bytes, now
+  std::uint64_t cells_cleared = 0;   // weak cells and weak entries whose target died
   std::uint64_t records_registered = 0;
   std::uint64_t records_queued = 0;  // ever
   std::uint64_t records_delivered = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "elegy/array.h"
@@ -14,7 +15,7 @@
 namespace elegy {
 
 // Behind a Member (made by Make<Vector<T>>()) or as a field of a managed object, which must visit
-// it in its Trace. Elements as an Array's.
+// it in its Trace. Elements as an Array's; a struct must be movable.
 //
 // Thread-safety: elements that are slots are atomic; operations that change the size need the
 // caller's synchronisation against each other and against readers. The collector needs none.
@@ -47,13 +48,14 @@ class Vector {
       if (size_ > SIZE_MAX / 2) throw std::bad_alloc();
       reserve(std::max(kFirstCapacity, size_ * 2));
     }
-    (*elements_)[size_] = std::move(value);
+    Assign((*elements_)[size_], value);
     size_++;
   }
 
   void pop_back() {
     size_--;
-    (*elements_)[size_] = T();
+    T empty = T();
+    Assign((*elements_)[size_], empty);
   }
 
   void clear() {
@@ -63,13 +65,22 @@ class Vector {
   void reserve(std::size_t capacity) {
     if (capacity <= this->capacity()) return;
     Array<T>* const grown = MakeArray<T>(capacity);
-    std::move(begin(), end(), grown->begin());
+    for (std::size_t i = 0; i < size_; i++) Assign((*grown)[i], (*elements_)[i]);
     elements_ = grown;
   }
 
   void Trace(Visitor& visitor) const { visitor.Trace(elements_); }
 
  private:
+  // An AtomicMember cannot be moved.
+  static void Assign(T& to, T& from) {
+    if constexpr (std::is_move_assignable_v<T>) {
+      to = std::move(from);
+    } else {
+      to.store(from.load());
+    }
+  }
+
   Member<Array<T>> elements_;
   std::size_t size_ = 0;
 };

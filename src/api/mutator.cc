@@ -37,10 +37,11 @@ void BeginTurn(internal::MutatorImpl& mutator) {
   mutator.turn.Next();
 }
 
-// The callbacks may free what is owed for.
-void RunReadyAndPay(internal::MutatorImpl& mutator, StackState stack) {
-  internal::RunReady(mutator, SIZE_MAX);
-  if (internal::AwaitOwedCycle(mutator, stack)) internal::RunReady(mutator, SIZE_MAX);
+// Runs at most `most` callbacks; returns how many ran. They may free what is owed for.
+std::size_t RunReadyAndPay(internal::MutatorImpl& mutator, StackState stack, std::size_t most) {
+  std::size_t ran = internal::RunReady(mutator, most);
+  if (internal::AwaitOwedCycle(mutator, stack)) ran += internal::RunReady(mutator, most - ran);
+  return ran;
 }
 
 }  // namespace
@@ -73,12 +74,12 @@ Mutator& Mutator::Current() {
 
 void Mutator::SafepointSlowly() {
   internal::AnswerIfAsked(*impl_);
-  RunReadyAndPay(*impl_, StackState::kMayHoldPointers);
+  RunReadyAndPay(*impl_, StackState::kMayHoldPointers, SIZE_MAX);
 }
 
 std::size_t Mutator::DrainFinalization(std::size_t max_callbacks) {
   internal::AnswerIfAsked(*impl_);
-  return internal::RunReady(*impl_, max_callbacks);
+  return RunReadyAndPay(*impl_, StackState::kMayHoldPointers, max_callbacks);
 }
 
 void Mutator::EndTurn(StackState stack) {
@@ -88,7 +89,7 @@ void Mutator::EndTurn(StackState stack) {
     internal::AnswerIfAsked(*impl_);
   }
   // No second look for handshakes: it would scan a stack that the caller has called empty.
-  if (core_->HasRequest()) RunReadyAndPay(*impl_, stack);
+  if (core_->HasRequest()) RunReadyAndPay(*impl_, stack, SIZE_MAX);
 }
 
 void Mutator::EndTurnQuietly() {

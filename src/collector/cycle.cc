@@ -90,10 +90,18 @@ bool TakeRoundDirty(HeapState& state) {
   return state.round_dirty.exchange(false, std::memory_order_relaxed);
 }
 
+// How much was allocated between two readings of what has been allocated. That can fall: a mutator
+// counts a run of cells when it claims it, and takes off what it has not used when it gives it
+// back.
+std::uint64_t Grown(std::uint64_t before, std::uint64_t after) {
+  return after > before ? after - before : 0;
+}
+
 }  // namespace
 
 void HeapImpl::Run() {
   platform::NameThread("elegy-collector");
+  t_collecting = &state_;
   while (const std::uint64_t number = state_.request.AwaitWork()) {
     NeedsMemory([&] { RunCycle(number); });
     RunTask(number);
@@ -119,7 +127,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   const std::uint64_t begin = platform::NowNs();
   allocated_at_start_ = state_.accounting.allocated.Get();
   external_at_start_ = state_.accounting.external_told.Get();
-  report.allocated_before = allocated_at_start_ - allocated_at_end_;
+  report.allocated_before = Grown(allocated_at_end_, allocated_at_start_);
   Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
 
   Condemn();
@@ -297,12 +305,12 @@ void HeapImpl::Sweep(CycleReport& report) {
   const SweepResult swept = SweepAll(state_, epoch);
   report.live_bytes = swept.live_bytes;
   report.reusable_bytes = swept.reusable_bytes;
-  const std::uint64_t born = state_.accounting.allocated.Get() - allocated_at_start_;
+  const std::uint64_t born = Grown(allocated_at_start_, state_.accounting.allocated.Get());
   state_.old_live_bytes.Subtract(state_.old_live_bytes.Get());
   state_.old_live_bytes.Add(swept.live_bytes - std::min(swept.live_bytes, born));
   live_bytes_.Subtract(before);
   live_bytes_.Add(report.live_bytes);
-  const std::uint64_t had = before + allocated_at_flip_ - allocated_at_last_flip_;
+  const std::uint64_t had = before + Grown(allocated_at_last_flip_, allocated_at_flip_);
   report.freed_bytes = had > report.live_bytes ? had - report.live_bytes : 0;
   allocated_at_last_flip_ = allocated_at_flip_;
 }
@@ -325,8 +333,8 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const Pacer::Plan plan =
       pacer_.After({.live = report.live_bytes + external - spent,
                     .pending = spent,
-                    .during_marking = allocated_at_flip_ - allocated_at_start_,
-                    .since_flip = allocated - allocated_at_flip_,
+                    .during_marking = Grown(allocated_at_start_, allocated_at_flip_),
+                    .since_flip = Grown(allocated_at_flip_, allocated),
                     .within_limit = (limit > needed ? limit - needed : 0) + report.reusable_bytes,
                     .marker_share = markers_.TakeCoreShare()});
   allocated_at_end_ = allocated;

@@ -25,9 +25,10 @@
 namespace elegy::internal {
 
 absl::Status HeapImpl::PrepareFork() {
+  FailIfCollecting();
   if (forking_process_ != 0) Fail("Heap::PrepareFork without AfterFork since the last one");
-  MutatorImpl* const running = RunningMutator();
-  // Blocked, for the collector may be waiting for an answer.
+  MutatorImpl* const running = UnblockedMutator();
+  // Blocked, for the collector may be waiting for an answer, or that of the mutator's own heap.
   if (running != nullptr) EnterBlocked(*running, __builtin_frame_address(0));
   StopThreads();
   if (running != nullptr) LeaveBlocked(*running);
@@ -72,8 +73,11 @@ void HeapImpl::ForgetOtherMutators() {
     }
   }
   for (MutatorImpl* mutator : others) {
-    for (const Delivery& delivery : mutator->deliveries)
+    for (const Delivery& delivery : mutator->deliveries) {
       delivery.core->EndVanished(delivery.record);
+      MutexLock lock(state_.ready_mutex);
+      delivery.core->EndTurn();
+    }
     mutator->Vanish();
   }
 }

@@ -82,7 +82,9 @@ HeapImpl::~HeapImpl() {
   StopThreads();
   RemoveFromDirectory(state_);
   state_.failed.FreeAll();
+  const HeapState* const outer = std::exchange(t_collecting, &state_);
   DestroyAll(state_);
+  t_collecting = outer;
   TableArrays::FreeAll(state_, TableArrays::TakeRetired(state_));
 }
 
@@ -104,27 +106,31 @@ void HeapImpl::StopThreads() {
   markers_.Stop();
 }
 
-MutatorImpl* HeapImpl::RunningMutator() {
+MutatorImpl* HeapImpl::UnblockedMutator() {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  const bool is_own = mutator != nullptr && &mutator->state == &state_;
-  return is_own && mutator->blocking_depth == 0 ? mutator : nullptr;
+  return mutator != nullptr && mutator->blocking_depth == 0 ? mutator : nullptr;
 }
 
-void HeapImpl::Await(std::uint64_t cycle) {
-  if (MutatorImpl* const mutator = RunningMutator()) {
-    AwaitCycle(*mutator, cycle);
+void HeapImpl::FailIfCollecting() {
+  if (t_collecting != &state_) return;
+  Fail(
+      "the collector waits for itself: a destructor, a Trace, an observer or an on_ready calls "
+      "Heap::Collect, WriteSnapshot or PrepareFork of its own heap");
+}
+
+void HeapImpl::AwaitOutside(StackState stack, absl::FunctionRef<void()> wait) {
+  FailIfCollecting();
+  if (MutatorImpl* const mutator = UnblockedMutator()) {
+    const bool is_own = &mutator->state == &state_;
+    AwaitBlocked(*mutator, is_own ? stack : StackState::kMayHoldPointers, wait);
   } else {
-    state_.request.WaitFor(cycle);
+    wait();
   }
 }
 
 void HeapImpl::Collect(StackState caller) {
   gate_.Open();
-  if (MutatorImpl* const mutator = RunningMutator()) {
-    AwaitNewCycle(*mutator, caller);
-  } else {
-    state_.request.WaitFor(state_.request.Ask());
-  }
+  AwaitOutside(caller, [this] { state_.request.WaitFor(state_.request.Ask()); });
 }
 
 void HeapImpl::RunAfterCycle(const std::function<void()>& task) {
@@ -143,6 +149,10 @@ void HeapImpl::RunAfterCycle(const std::function<void()>& task) {
     Await(cycle);  // another thread's task first
   }
   Await(cycle);
+}
+
+void HeapImpl::Await(std::uint64_t cycle) {
+  AwaitOutside(StackState::kMayHoldPointers, [&] { state_.request.WaitFor(cycle); });
 }
 
 void HeapImpl::SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer) {

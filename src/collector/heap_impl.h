@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "elegy/heap.h"
 #include "elegy/testing.h"
 #include "src/collector/marker_pool.h"
@@ -64,7 +65,7 @@ class HeapImpl {
   static HeapImpl& Of(Heap& heap) { return *heap.impl_; }
 
   void Collect(StackState caller);
-  // Waits for that cycle; a mutator of this heap does so blocked.
+  // Waits for that cycle, as AwaitOutside.
   void Await(std::uint64_t cycle);
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
   HeapStats Stats();
@@ -85,8 +86,14 @@ class HeapImpl {
   // Before a fork, and in the forked child: the mutators whose threads there are not.
   void NoteUnfinished() ELEGY_REQUIRES(state_.mutators_mutex);
   void ForgetOtherMutators();
-  // The calling thread's mutator, if it is attached to this heap and not inside a BlockingRegion.
-  MutatorImpl* RunningMutator();
+  // Fatal on a thread that does the collector's work: it would wait for itself.
+  void FailIfCollecting();
+  // Waits for the collector, on any thread but those. A mutator does so blocked, also one
+  // of another heap, whose collector might wait for it. `stack` is that of a mutator of this heap.
+  void AwaitOutside(StackState stack, absl::FunctionRef<void()> wait);
+  // The calling thread's mutator, of whichever heap, if it has one and is not inside a
+  // BlockingRegion.
+  static MutatorImpl* UnblockedMutator();
 
   void Run();
   void RunTask(std::uint64_t cycle);

@@ -38,6 +38,7 @@ void MarkerPool::Stop() {
 
 void MarkerPool::Help() {
   platform::NameThread("elegy-marker");
+  t_collecting = &heap_;
   std::uint64_t seen = 0;
   while (true) {
     {

@@ -169,7 +169,15 @@ class SnapshotWriter {
 
 absl::Status WriteSnapshot(HeapImpl& heap, std::ostream& out) {
   std::vector<Node> nodes;
-  heap.RunAfterCycle([&] { nodes = CollectNodes(heap.state()); });
+  bool found_memory = true;
+  heap.RunAfterCycle([&] {
+    try {
+      nodes = CollectNodes(heap.state());
+    } catch (const std::bad_alloc&) {
+      found_memory = false;
+    }
+  });
+  if (!found_memory) return absl::ResourceExhaustedError("elegy: no memory for a snapshot");
   SnapshotWriter(nodes, out).Write();
   out.flush();
   return out ? absl::OkStatus() : absl::InternalError("elegy: writing the snapshot failed");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <new>
+#include <system_error>
 
 #include "src/base/check.h"
 #include "src/platform/platform.h"
@@ -21,19 +22,22 @@ constexpr std::size_t kLeastDiscard = 4;
 // And a longer one is given back in parts, so that allocation can have the rest.
 constexpr std::size_t kMostDiscard = 1024;
 
-constexpr std::size_t kPage = 4096;
-
 }  // namespace
 
 // Side tables are reserved whole beside the range. They are committed at once: pages that are never
 // touched take no memory.
 BlockPool::BlockPool(std::size_t bytes) {
+  const std::size_t page = platform::PageBytes();
+  if (page > kBlockBytes) {
+    throw std::system_error(std::make_error_code(std::errc::not_supported),
+                            "elegy: the system's pages are larger than a block of 16 KiB");
+  }
   block_count_ = RoundUp(bytes, kChunkBytes) / kBlockBytes;
   void* const range = platform::Reserve(block_count_ * kBlockBytes, kChunkBytes);
   if (range == nullptr) throw std::bad_alloc();
   base_ = reinterpret_cast<std::uintptr_t>(range);
-  table_bytes_ = RoundUp(block_count_ * kTableBytesPerBlock, kPage);
-  tables_ = platform::Reserve(table_bytes_, kPage);
+  table_bytes_ = RoundUp(block_count_ * kTableBytesPerBlock, page);
+  tables_ = platform::Reserve(table_bytes_, page);
   if (tables_ == nullptr) {
     platform::Release(range, block_count_ * kBlockBytes);
     throw std::bad_alloc();
@@ -97,9 +101,10 @@ namespace {
 
 // The pages that hold elements [begin, end) of a table.
 bool CommitPages(void* table, std::size_t begin, std::size_t end) {
+  const std::size_t page = platform::PageBytes();
   const auto address = reinterpret_cast<std::uintptr_t>(table);
-  const std::uintptr_t first = (address + begin) / kPage * kPage;
-  const std::uintptr_t last = RoundUp(address + end, kPage);
+  const std::uintptr_t first = (address + begin) / page * page;
+  const std::uintptr_t last = RoundUp(address + end, page);
   return platform::Commit(reinterpret_cast<void*>(first), last - first);
 }
 
@@ -193,9 +198,10 @@ std::size_t BlockPool::TrimTo(std::size_t bytes) {
       if (below == kNoBlock) return given_back;
       SetFree(below, count, false);
     }
-    platform::Discard(Address(below), count * kBlockBytes);
+    const bool discarded = platform::Discard(Address(below), count * kBlockBytes);
     MutexLock lock(mutex_);
     SetFree(below, count, true);
+    if (!discarded) continue;
     for (std::size_t i = below; i < below + count; i++) {
       discarded_[i / 64] |= std::uint64_t{1} << (i % 64);
     }

@@ -184,6 +184,9 @@ struct HeapState : HeapCore {
   RootTable* const roots;
 };
 
+// The heap whose objects the calling thread marks or destroys as a thread of its collector.
+inline constinit thread_local const HeapState* t_collecting = nullptr;
+
 inline HeapState& StateOf(MutatorCore& mutator) { return static_cast<HeapState&>(*mutator.heap); }
 
 }  // namespace elegy::internal

@@ -137,7 +137,7 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
   try {
     block = state.pool.Take(1);
     if (block == BlockPool::kNoBlock) {
-      if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
+      if (!AnotherCycleMayHelp(cycles)) throw std::bad_alloc();
       state.accounting.Give(kBlockBytes);
       return block;
     }
@@ -270,10 +270,14 @@ Span HeldSpan(HeapState& state, const TypeInfo& type, std::size_t count) {
 // As FreshBlock.
 Span FreshSpan(HeapState& state, std::size_t count, int cycles) {
   Span span;
-  span.head = state.pool.Take(count, &span.reads_zero);
-  if (span.head != BlockPool::kNoBlock) return span;
-  state.accounting.Give(count * kBlockBytes);
-  if (!MayGetHeld(state, cycles)) throw std::bad_alloc();
+  try {
+    span.head = state.pool.Take(count, &span.reads_zero);
+    if (span.head == BlockPool::kNoBlock && !AnotherCycleMayHelp(cycles)) throw std::bad_alloc();
+  } catch (...) {
+    state.accounting.Give(count * kBlockBytes);
+    throw;
+  }
+  if (span.head == BlockPool::kNoBlock) state.accounting.Give(count * kBlockBytes);
   return span;
 }
 

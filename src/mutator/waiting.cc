@@ -25,11 +25,6 @@ void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void
   mutator.stack_state = before;
 }
 
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle) {
-  AwaitBlocked(mutator, StackState::kMayHoldPointers,
-               [&] { mutator.state.request.WaitFor(cycle); });
-}
-
 void AwaitNewCycle(MutatorImpl& mutator, StackState stack) {
   CollectionRequest& request = mutator.state.request;
   AwaitBlocked(mutator, stack, [&] { request.WaitFor(request.Ask()); });
@@ -54,8 +49,6 @@ bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles) {
   return bytes > limit / 2 || state.old_live_bytes.Get() + bytes > limit / 4 * 3;
 }
 
-bool MayGetHeld(const HeapState& state, int cycles) {
-  return cycles < kMostCyclesForRoom && state.accounting.Held() > 0;
-}
+bool AnotherCycleMayHelp(int cycles) { return cycles < kMostCyclesForRoom; }
 
 }  // namespace elegy::internal

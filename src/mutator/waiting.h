@@ -15,11 +15,9 @@ namespace elegy::internal {
 // Waits, with the calling thread's mutator blocked.
 void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait);
 
-// The calling thread's mutator waits, blocked, until that cycle has finished.
-void AwaitCycle(MutatorImpl& mutator, std::uint64_t cycle);
-
-// The same for a cycle that it asks for when it is blocked: so the collector answers all handshakes
-// in its place, and finds memory for the answers even where this thread has just found none.
+// The calling thread's mutator waits for a cycle that it asks for when it is blocked: so the
+// collector answers all handshakes in its place, and finds memory for the answers even where this
+// thread has just found none.
 void AwaitNewCycle(MutatorImpl& mutator, StackState stack);
 
 // What an allocation at max_heap_bytes has waited for.
@@ -37,8 +35,8 @@ void AwaitRoom(MutatorImpl& mutator, WaitedForRoom& waited);
 bool IsHopeless(const HeapState& state, std::size_t bytes, int cycles);
 
 // Whether the pool, whose range is spent or to which the system gives no more, may have something
-// after another cycle: what is held back now.
-bool MayGetHeld(const HeapState& state, int cycles);
+// after another cycle than those that have been waited for.
+bool AnotherCycleMayHelp(int cycles);
 
 }  // namespace elegy::internal
 

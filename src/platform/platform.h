@@ -18,14 +18,27 @@ void* Reserve(std::size_t bytes, std::size_t alignment);
 void Release(void* address, std::size_t bytes);
 // Makes reserved pages usable; they read zero. False if the system refuses.
 bool Commit(void* address, std::size_t bytes);
-// Gives the memory of committed pages back; they stay usable and read zero.
-void Discard(void* address, std::size_t bytes);
+// Gives the memory of committed pages back; they stay usable and read zero. False if the system
+// refuses, as for locked memory: they are as they were.
+[[nodiscard]] bool Discard(void* address, std::size_t bytes);
 // Asks for huge pages; a wish.
 void PreferHugePages(void* address, std::size_t bytes);
 
-// Bytes of memory that this process may use: the machine's, or its cgroup's if that is less.
+std::size_t PageBytes();
+
+// Bytes of memory that this process may use: the machine's, or its control groups' if that is less.
 std::size_t MemoryLimit();
+// The cores that this thread may run on, or, if that is less, how many its control groups' share of
+// processor time amounts to, rounded up.
 int Cores();
+
+// What the control groups of a process, and those around them, allow it; the largest number where
+// they set no limit. `groups` is its /proc/PID/cgroup, `mount` where their files are.
+struct CgroupLimits {
+  std::size_t memory_bytes;
+  int cores;
+};
+CgroupLimits ReadCgroupLimits(const std::string& groups, const std::string& mount);
 
 // The cores that some threads may run on, as it was when each added its own.
 class CoreSet {

@@ -40,18 +40,13 @@ bool Commit(void* address, std::size_t bytes) {
   return mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-void Discard(void* address, std::size_t bytes) { madvise(address, bytes, MADV_DONTNEED); }
+bool Discard(void* address, std::size_t bytes) {
+  return madvise(address, bytes, MADV_DONTNEED) == 0;
+}
 
 void PreferHugePages(void* address, std::size_t bytes) { madvise(address, bytes, MADV_HUGEPAGE); }
 
 namespace {
-
-// The number in a cgroup's file; no limit if there is none.
-std::size_t ReadLimit(const char* path) {
-  std::ifstream file(path);
-  std::size_t bytes = 0;
-  return file >> bytes ? bytes : SIZE_MAX;
-}
 
 std::uint64_t ReadClock(clockid_t clock) {
   timespec now = {};
@@ -60,21 +55,24 @@ std::uint64_t ReadClock(clockid_t clock) {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+CgroupLimits OwnCgroupLimits() { return ReadCgroupLimits("/proc/self/cgroup", "/sys/fs/cgroup"); }
+
 }  // namespace
+
+std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
 std::size_t MemoryLimit() {
   struct sysinfo info = {};
   sysinfo(&info);
   const std::size_t machine = static_cast<std::size_t>(info.totalram) * info.mem_unit;
-  return std::min({machine, ReadLimit("/sys/fs/cgroup/memory.max"),
-                   ReadLimit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+  return std::min(machine, OwnCgroupLimits().memory_bytes);
 }
 
 int Cores() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
-  return std::max(1, CPU_COUNT(&cores));
+  return std::min(std::max(1, CPU_COUNT(&cores)), OwnCgroupLimits().cores);
 }
 
 void CoreSet::AddThoseOfThisThread() {

@@ -262,5 +262,31 @@ TEST_P(MemoryFaultsTest, NothingIsLostWhicheverRequestFails) {
   EXPECT_GT(n, 100u);
 }
 
+// A large object for which the system gives no memory waits for a cycle, which may free some; one
+// that is refused takes nothing of the heap's limit.
+TEST(LargeObjectFaultsTest, WaitsForACycleOrTakesNothing) {
+  int waited = 0;
+  int refused = 0;
+  bool struck = true;
+  for (std::size_t n = 1; struck; n++) {
+    SCOPED_TRACE("request " + std::to_string(n));
+    Heap heap(TestOptions({.initial_heap_bytes = std::size_t{1} << 30}));
+    const Mutator mutator(heap);
+    const std::uint64_t before = heap.Stats().heap_bytes;
+    Faults faults(n, Faults::Extent::kOne);
+    const bool made = NoInline([&] { return faults.Try([] { MakeArray<char>(3'000'000); }); });
+    struck = faults.Struck();
+    const HeapStats stats = heap.Stats();
+    if (!made) {
+      refused++;
+      EXPECT_EQ(stats.heap_bytes, before);
+    } else if (struck && stats.cycles > 0) {
+      waited++;
+    }
+  }
+  EXPECT_GT(waited, 0);
+  EXPECT_GT(refused, 0);
+}
+
 }  // namespace
 }  // namespace elegy::test

@@ -71,6 +71,31 @@ TEST_F(MemoryStatsTest, LiveBytesAreThoseOfTheLastCycle) {
   EXPECT_EQ(heap().Stats().live_bytes, 0u);
 }
 
+// A mutator that leaves takes off what it has claimed and not used: nothing has been allocated
+// then, which is not less than nothing.
+TEST_F(MemoryStatsTest, WhoLeavesMakesNoCycleCountMoreThanThereIs) {
+  Detach();
+  std::vector<std::uint64_t> counts;
+  heap().SetObserver([&](const HeapEvent& event) {
+    if (event.kind == Kind::kCycleStarted) counts.push_back(event.count);
+  });
+  {
+    Mutator mutator(heap());
+    mutator.Make<Node>();             // claims cells for many
+    mutator.MakeArray<int>(100'000);  // counts all that is claimed
+    heap().Collect();                 // takes the cells off, which nobody has counted yet
+  }
+  const std::uint64_t before = heap().Stats().allocated_bytes;
+  heap().Collect();
+  heap().Collect();
+  heap().SetObserver(nullptr);
+  ASSERT_EQ(counts.size(), 3u);
+  EXPECT_GE(counts[0], 400'000u);
+  EXPECT_LT(counts[1], 1'000'000u);
+  EXPECT_EQ(counts[2], 0u);
+  EXPECT_LT(before, 1'000'000u);
+}
+
 // Up to what the mutator has not used up of the blocks that it has claimed.
 TEST_F(MemoryStatsTest, AllocatedBytesOnlyGrow) {
   constexpr std::size_t kSlack = 256 << 10;

@@ -59,6 +59,29 @@ TEST(MemoryTwoHeapsTest, EachThreadHasItsOwn) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Each of two threads waits for the other's heap: it must not keep its own heap's collector
+// waiting.
+TEST(MemoryTwoHeapsTest, TwoThreadsMayCollectEachOthersHeap) {
+  constexpr int kCollections = 100;
+  std::array<std::unique_ptr<Heap>, 2> heaps;
+  for (auto& heap : heaps) heap = std::make_unique<Heap>(TestOptions());
+  std::barrier attached(2);
+  std::vector<std::thread> threads;
+  for (std::size_t h = 0; h < heaps.size(); h++) {
+    threads.emplace_back([&, h] {
+      const Mutator mutator(*heaps[h]);
+      Node* const list = MakeList(0, 100);  // found on the stack alone
+      attached.arrive_and_wait();
+      for (int i = 0; i < kCollections; i++) {
+        heaps[1 - h]->Collect(i % 2 == 0 ? StackState::kNoPointers : StackState::kMayHoldPointers);
+      }
+      EXPECT_TRUE(IsList(list, 0, 100));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& heap : heaps) EXPECT_GE(heap->Stats().cycles, kCollections);
+}
+
 TEST(MemoryTwoHeapsTest, OneThreadMayGoBackAndForth) {
   std::array<std::unique_ptr<Heap>, 3> heaps;
   for (auto& heap : heaps) heap = std::make_unique<Heap>(TestOptions());

@@ -173,6 +173,28 @@ TEST_F(MemoryVectorTest, ScalarsAndStringsMayBeElements) {
   EXPECT_TRUE(texts->empty());
 }
 
+TEST_F(MemoryVectorTest, AtomicSlotsMayBeElements) {
+  const Persistent<Vector<AtomicMember<Node>>> nodes = Make<Vector<AtomicMember<Node>>>();
+  const WeakPersistent<Node> popped = NoInline([&] {
+    for (std::size_t i = 0; i < 1000; i++) nodes->push_back(MakeNode(i));
+    return WeakPersistent<Node>(nodes->back().load());
+  });
+  NoInline([&] { nodes->pop_back(); });
+  nodes->reserve(10'000);
+  CollectPrecisely();
+  EXPECT_EQ(popped.Get(), nullptr);
+  ASSERT_EQ(nodes->size(), 999u);
+  for (std::size_t i = 0; i < nodes->size(); i++) {
+    ASSERT_EQ((*nodes)[i].load()->value, static_cast<std::int64_t>(i));
+  }
+  Node* const first = (*nodes)[0];
+  Node* expected = first;
+  EXPECT_TRUE((*nodes)[1].exchange(first) != first);
+  EXPECT_TRUE((*nodes)[1].compare_exchange_strong(expected, nullptr));
+  nodes->clear();
+  EXPECT_TRUE(nodes->empty());
+}
+
 struct Row {
   Member<Node> node;
   std::pair<int, WeakMember<Node>> other = {1, nullptr};

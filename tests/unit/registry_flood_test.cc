@@ -114,5 +114,16 @@ TEST_F(RegistryFloodTest, ASafepointWaitsForTheCycle) {
   heap().AdjustExternalBytes(-(std::ptrdiff_t{1} << 33));
 }
 
+// So does who only drains: a loop that registers and drains would outrun the collector.
+TEST_F(RegistryFloodTest, ADrainWaitsForTheCycle) {
+  constexpr std::uint64_t kShortestWaitNs = 100'000'000;
+  elegy::testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(elegy::testing::CycleStep::kBarrierOn);
+  heap().AdjustExternalBytes(std::ptrdiff_t{1} << 33);
+  EXPECT_EQ(mutator().DrainFinalization(), 0u);
+  EXPECT_GE(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
+  heap().AdjustExternalBytes(-(std::ptrdiff_t{1} << 33));
+}
+
 }  // namespace
 }  // namespace elegy::test
