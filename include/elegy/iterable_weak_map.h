@@ -35,11 +35,13 @@ class IterableWeakMap : private WeakMap<K, V> {
   // The entries whose keys have not been found dead; exact after Heap::Collect. O(1), but O(n) in
   // the moment between a cycle's flip and its clearing.
   std::size_t size() const {
+    Base::table_.CheckMutator();
     internal::MutexLock lock(Base::table_.mutex());
     return Base::table_.CountLive(internal::CurrentMutator());
   }
 
   void Clear() {
+    Base::table_.CheckMutator();
     internal::MutexLock lock(Base::table_.mutex());
     Base::table_.EraseAll();
   }
@@ -53,6 +55,7 @@ class IterableWeakMap : private WeakMap<K, V> {
     while (true) {
       K* key = nullptr;
       std::optional<Plain> value;
+      Base::table_.CheckMutator();
       {
         internal::MutexLock lock(Base::table_.mutex());
         void* stored = nullptr;

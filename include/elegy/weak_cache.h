@@ -8,7 +8,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
+#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -37,12 +39,19 @@ struct WeakCacheOptions {
 };
 
 // A managed map from values to weakly held managed objects: entries of dead objects leave by
-// themselves, and a key can be made anew at once. Key is any copyable type that absl::Hash knows.
-// A managed object, made by Make<WeakCache<Key, T>>(), or with options.
+// themselves, and a key can be made anew at once. Key is any copyable type without slots that
+// absl::Hash knows; its hash, comparison and destructor also run under the cache's lock, on the
+// collector's thread, too: they must not throw, nor use managed objects, nor take a lock that is
+// held where the cache is used. A managed object, made by Make<WeakCache<Key, T>>(), or with
+// options.
 //
 // Thread-safe. O(1) amortised.
 template <class Key, class T>
 class WeakCache {
+  static_assert(!internal::kIsSlot<Key> &&
+                    !(std::is_pointer_v<Key> && std::is_class_v<std::remove_pointer_t<Key>>),
+                "elegy: a cache does not keep its keys' objects: no slots or pointers as keys");
+
  public:
   WeakCache() : WeakCache(WeakCacheOptions<T>()) {}
   explicit WeakCache(WeakCacheOptions<T> options) : table_(std::move(options)) {
@@ -55,7 +64,8 @@ class WeakCache {
   T* Get(const Key& key) const { return table_.Get(key); }
 
   // The key's object, made by factory(key) if there is none. The factory runs without a lock; a
-  // null result is not cached. Throws what the factory throws, and std::bad_alloc.
+  // null result is not cached. Throws what the factory throws, and std::bad_alloc, past
+  // max_heap_bytes once a cycle has failed to make room.
   //
   // One factory runs for a key at a time: other threads that ask wait for it, inside a
   // BlockingRegion, and take over if it fails. Only a thread that it waits for itself, directly or
@@ -66,9 +76,9 @@ class WeakCache {
     while (true) {
       const Boarding boarding = table_.GetOrBoard(key);
       if (boarding.present != nullptr) return boarding.present;
-      if (boarding.is_mine) {
-        const Landing landing(table_, key, *boarding.flight);
-        return MakeAndPut(key, std::forward<F>(factory));
+      if (boarding.own_key != nullptr) {
+        const Landing landing(table_, *boarding.own_key, *boarding.flight);
+        return MakeAndPut(*boarding.own_key, std::forward<F>(factory));
       }
       if (!boarding.flight->Await()) return MakeAndPut(key, std::forward<F>(factory));
       KeepAlive(this);
@@ -87,11 +97,12 @@ class WeakCache {
     internal::RecencyList::Link link;
   };
 
-  // The key's object, or the flight that will bring it: the caller's own, or another thread's.
+  // The key's object, or the flight that will bring it: another thread's, or the caller's own, with
+  // a key that stays as it is until the flight has landed.
   struct Boarding {
     T* present;
     std::shared_ptr<internal::Flight> flight;
-    bool is_mine;
+    const Key* own_key;
   };
 
   struct KeyHash {
@@ -116,24 +127,25 @@ class WeakCache {
         : options_(std::move(options)), recent_(options_.budget_bytes) {}
 
     T* Get(const Key& key) {
+      bytes_.CheckMutator();
       internal::MutexLock lock(mutex_);
       return GetLocked(key);
     }
 
     Boarding GetOrBoard(const Key& key) {
+      bytes_.CheckMutator();
       internal::MutexLock lock(mutex_);
-      if (T* present = GetLocked(key)) return {present, nullptr, false};
+      if (T* present = GetLocked(key)) return {present, nullptr, nullptr};
       if (const auto found = flights_.find(key); found != flights_.end()) {
-        return {nullptr, found->second, false};
+        return {nullptr, found->second, nullptr};
       }
-      auto flight = std::make_shared<internal::Flight>();
-      flights_.emplace(key, flight);
-      return {nullptr, std::move(flight), true};
+      const auto own = flights_.emplace(key, std::make_shared<internal::Flight>()).first;
+      return {nullptr, own->second, &own->first};
     }
 
-    void EndFlight(const Key& key) {
+    void EndFlight(const Key& own_key) {
       internal::MutexLock lock(mutex_);
-      flights_.erase(key);
+      flights_.erase(flights_.find(own_key));
     }
 
     T* Put(const Key& key, T* made) {
@@ -154,6 +166,7 @@ class WeakCache {
     }
 
     std::size_t CountLive() {
+      bytes_.CheckMutator();
       internal::MutexLock lock(mutex_);
       if (!internal::WeakEntry::MayBeDying()) return index_.size();
       std::size_t live = 0;
@@ -225,8 +238,14 @@ class WeakCache {
     // The list of free entries has room for all of them, so that clearing needs no memory.
     void AddFreeEntry() ELEGY_REQUIRES(mutex_) {
       if (free_.capacity() == entries_.size()) free_.reserve(entries_.size() * 2 + 8);
-      bytes_.Take(sizeof(Entry) + 4 * sizeof(void*));
-      free_.push_back(&entries_.emplace_back());
+      Entry& entry = entries_.emplace_back();
+      try {
+        bytes_.Take(sizeof(Entry) + 4 * sizeof(void*));
+      } catch (...) {
+        entries_.pop_back();
+        throw;
+      }
+      free_.push_back(&entry);
     }
 
     const WeakCacheOptions<T> options_;
@@ -255,14 +274,20 @@ class WeakCache {
 
    private:
     Table& table_;
-    const Key& key_;
+    const Key& key_;  // the flight's own
     internal::Flight& flight_;
   };
 
   template <class F>
   T* MakeAndPut(const Key& key, F&& factory) {
     T* const made = std::forward<F>(factory)(key);
-    return made == nullptr ? nullptr : table_.Put(key, made);
+    if (made == nullptr) return nullptr;
+    try {
+      return table_.Put(key, made);
+    } catch (const std::bad_alloc&) {
+      internal::CollectForEntry(made, this);
+    }
+    return table_.Put(key, made);
   }
 
   mutable Table table_;

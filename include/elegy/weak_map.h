@@ -51,20 +51,23 @@ inline constexpr bool kIsStatusOr<absl::StatusOr<T>> = true;
 absl::Status NullKeyError();
 absl::Status NoRoomError();
 
-// Runs a full cycle, to make room. A safepoint.
-void CollectForRoom();
+// Runs a full cycle, to make room for a value, which it keeps with its key and table. A safepoint.
+// Throws std::bad_alloc.
+void CollectForRoom(const ValueOps& ops, const void* value, const void* key, const void* table);
 
 }  // namespace internal
 
 // A map from managed objects to values, whose entries are ephemerons (Hayes, OOPSLA 1997; ECMA-262,
 // 24.3): a value lives while map and key live, and a value that refers to its key does not keep the
 // entry. A managed object, made by Make<WeakMap<K, V>>(). V is any movable type, traced if it has
-// slots; look-ups copy it out under the map's lock, and its destructor may run there too, so V's
-// copies, moves and destructors must not use the map.
+// slots. Look-ups copy it out under the map's lock, and its moves and destructor may run there too,
+// also on the collector's threads: they must not use the map nor reach a safepoint (Make is one),
+// and take no lock that is held where the map is used.
 //
 // Keys compare by object, not by address: a base-class or interior pointer names its whole object.
 // Reading with a null key is a miss, writing with one InvalidArgument; ResourceExhausted if even a
-// cycle has not made room for a larger table.
+// cycle has not made room for a larger table, or there is no memory for the value. What inserts is
+// a safepoint where it finds no room; it keeps the map, the key and the value meanwhile.
 //
 // Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock. What a table has grown
 // out of is freed at once if no other mutator is attached, else in the next cycle.
@@ -85,12 +88,12 @@ class WeakMap {
 
   // Inserts or overwrites.
   absl::Status Set(K* key, V value) {
-    return WithRoom(key, [&](void* start) {
+    return WithRoom(key, std::move(value), [&](void* start, Stored& stored) {
       internal::MutexLock lock(table_.mutex());
       if (void* found = table_.Find(start)) {
-        Overwrite(found, Stored(std::move(value)));
+        Overwrite(found, std::move(stored));
       } else if (table_.MayInsert(start)) {
-        Insert(start, key, std::move(value));
+        Insert(start, key, std::move(stored));
       }
     });
   }
@@ -120,14 +123,14 @@ class WeakMap {
   // The key's value; inserted if there is none. A stored null counts as present.
   absl::StatusOr<Plain> GetOrInsert(K* key, V value) {
     std::optional<Plain> result;
-    absl::Status status = WithRoom(key, [&](void* start) {
+    absl::Status status = WithRoom(key, std::move(value), [&](void* start, Stored& stored) {
       internal::MutexLock lock(table_.mutex());
       void* found = table_.Find(start);
       if (found == nullptr && !table_.MayInsert(start)) {
-        result = Access::Read(value);
+        result = Access::Read(stored.get());
         return;
       }
-      if (found == nullptr) found = Insert(start, key, std::move(value));
+      if (found == nullptr) found = Insert(start, key, std::move(stored));
       result = Read(found);
     });
     if (!status.ok()) return status;
@@ -136,7 +139,8 @@ class WeakMap {
 
   // The same with a value that fn(key) computes, or a StatusOr of it, without a lock held; called
   // at most once, and not if the key is present. Its error or exception inserts nothing. What fn
-  // itself has set for the key is overwritten.
+  // itself has set for the key is overwritten. Of threads that compute for one key at a time each
+  // runs its fn, sets its value, the last one's staying, and returns its own.
   template <std::invocable<K*> F>
   absl::StatusOr<Plain> GetOrInsertComputed(K* key, F&& fn) {
     if (key == nullptr) return internal::NullKeyError();
@@ -173,23 +177,25 @@ class WeakMap {
     return plain;
   }
 
-  // Runs insert(start of the key's object), which may throw std::bad_alloc for want of room: once
-  // more after a cycle, then gives up.
+  // Runs insert(start of the key's object, the value), which may throw std::bad_alloc for want of
+  // room, the value untouched: once more after a cycle, then gives up. The value is moved to where
+  // it is kept before that, for its move may throw, and cannot be made twice.
   template <class F>
-  absl::Status WithRoom(K* key, F&& insert) {
+  absl::Status WithRoom(K* key, V&& value, F&& insert) {
     if (key == nullptr) return internal::NullKeyError();
     void* const start = table_.KeyOf(key);
-    for (int attempt = 0; attempt < 2; attempt++) {
+    try {
+      Stored stored(std::move(value));
       try {
-        insert(start);
-        return absl::OkStatus();
+        insert(start, stored);
       } catch (const std::bad_alloc&) {
-        if (attempt == 0) internal::CollectForRoom();
-        KeepAlive(key);
-        KeepAlive(this);
+        internal::CollectForRoom(internal::kStoredOps<V>, &stored, key, this);
+        insert(start, stored);
       }
+      return absl::OkStatus();
+    } catch (const std::bad_alloc&) {
+      return internal::NoRoomError();
     }
-    return internal::NoRoomError();
   }
 
   static Plain Read(const void* stored) {
@@ -197,9 +203,8 @@ class WeakMap {
   }
 
   // What may fail comes first: then nothing has changed.
-  void* Insert(void* start, K* key, V&& value) ELEGY_REQUIRES(table_.mutex()) {
+  void* Insert(void* start, K* key, Stored&& stored) ELEGY_REQUIRES(table_.mutex()) {
     table_.MakeRoom();
-    Stored stored(std::move(value));
     void* const storage = table_.Insert(start, key);
     ::new (storage) Stored(std::move(stored));
     table_.ShadeInserted(storage);

@@ -1,6 +1,7 @@
 #include "src/weak/delivery.h"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 
 #include "src/base/chaos.h"
@@ -23,22 +24,61 @@ void AddOnce(ReadyList& list, const std::shared_ptr<RegistryCore>& core) {
   if (std::find(list.begin(), list.end(), core) == list.end()) list.push_back(core);
 }
 
-// The first registry of a list that still has queued records; drops those before it.
-std::shared_ptr<RegistryCore> FirstQueued(ReadyList& list) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [](const auto& core) { return core->HasQueued(); });
-  list.erase(list.begin(), found);
-  return list.empty() ? nullptr : list.front();
+// The first registry of a list that still has queued records, and may run them on this mutator.
+// Moves those before it that have none to `dropped`.
+std::shared_ptr<RegistryCore> FirstQueued(MutatorImpl& mutator, ReadyList& list,
+                                          ReadyList& dropped) {
+  for (auto place = list.begin(); place != list.end();) {
+    const auto next = std::next(place);
+    if (!(*place)->HasQueued()) {
+      dropped.splice(dropped.end(), list, place);
+    } else if ((*place)->MayRunOn(mutator)) {
+      return *place;
+    }
+    place = next;
+  }
+  return nullptr;
 }
 
-std::shared_ptr<RegistryCore> NextReady(MutatorImpl& mutator) {
-  MutexLock lock(mutator.state.ready_mutex);
-  std::shared_ptr<RegistryCore> core = FirstQueued(mutator.ready);
-  if (core == nullptr) core = FirstQueued(mutator.state.ready_any);
-  // Under the lock, so that a bit set for a later announcement is not lost.
-  if (core == nullptr) ClearReadyBit(mutator);
-  return core;
-}
+// A registry whose callbacks this mutator runs: until its end no other mutator's safepoint does, if
+// they are not to run on several threads at once.
+class Turn {
+ public:
+  explicit Turn(MutatorImpl& mutator) : mutator_(mutator) {
+    ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
+    MutexLock lock(mutator.state.ready_mutex);
+    core_ = FirstQueued(mutator, mutator.ready, dropped);
+    if (core_ == nullptr) core_ = FirstQueued(mutator, mutator.state.ready_any, dropped);
+    if (core_ == nullptr) {
+      // Under the lock, so that a bit set for a later announcement is not lost.
+      ClearReadyBit(mutator);
+    } else {
+      is_outermost_ = core_->BeginTurn(mutator);
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  // Others that have looked meanwhile have found nothing for them: what is left, or has come, is
+  // announced to them again.
+  ~Turn() {
+    if (!is_outermost_) return;
+    HeapState& heap = mutator_.state;
+    {
+      MutexLock lock(heap.ready_mutex);
+      core_->EndTurn();
+    }
+    if (!core_->HasQueued()) return;
+    MutexLock lock(heap.mutators_mutex);
+    for (const auto& [id, mutator] : heap.mutators) mutator->SetReadyBit();
+  }
+
+  RegistryCore* core() const { return core_.get(); }
+
+ private:
+  MutatorImpl& mutator_;
+  std::shared_ptr<RegistryCore> core_;
+  bool is_outermost_ = false;
+};
 
 }  // namespace
 
@@ -65,10 +105,10 @@ void AnnounceReady(HeapState& heap, const std::vector<std::shared_ptr<RegistryCo
 std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
   std::size_t ran = 0;
   while (ran < max_callbacks && HasReadyBit(mutator)) {
-    const std::shared_ptr<RegistryCore> core = NextReady(mutator);
-    if (core == nullptr) break;
+    const Turn turn(mutator);
+    if (turn.core() == nullptr) break;
     ELEGY_CHAOS_POINT("registry found ready");
-    const std::size_t some = core->Cleanup(max_callbacks - ran);
+    const std::size_t some = turn.core()->Cleanup(max_callbacks - ran);
     // Nested too deep, or counted by the collector and not yet in the queue.
     if (some == 0) break;
     ran += some;

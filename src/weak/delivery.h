@@ -4,6 +4,12 @@
 // heap's, from which any mutator takes. It stays there until a drain finds it without queued
 // records. A home mutator that detaches leaves its list to the heap's. Both lists are guarded by
 // ready_mutex; the bit kRecordsReady in a mutator's control word makes its next safepoint look.
+//
+// A registry whose callbacks are the home's alone runs them on one thread at a time also when the
+// home has gone: whose safepoint comes first has a turn, and others pass the registry by until that
+// is over. They clear their bits then, so that the end of a turn sets them again if anything is
+// left. Callbacks that a program asks for on a thread of its choice (CleanupSome, RunNow, Shutdown)
+// wait for no turn.
 
 #ifndef ELEGY_SRC_WEAK_DELIVERY_H_
 #define ELEGY_SRC_WEAK_DELIVERY_H_

@@ -1,6 +1,6 @@
 #include "elegy/weak_map.h"
 #include "src/mutator/mutator_impl.h"
-#include "src/mutator/waiting.h"
+#include "src/weak/table_access.h"
 
 namespace elegy::internal {
 
@@ -10,6 +10,8 @@ absl::Status NoRoomError() {
   return absl::ResourceExhaustedError("elegy: no room for a larger table within max_heap_bytes");
 }
 
-void CollectForRoom() { AwaitNewCycle(CurrentImpl(), StackState::kMayHoldPointers); }
+void CollectForRoom(const ValueOps& ops, const void* value, const void* key, const void* table) {
+  AwaitRoomFor(CurrentImpl(), ops, value, {key, table});
+}
 
 }  // namespace elegy::internal

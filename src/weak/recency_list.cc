@@ -25,7 +25,7 @@ void RecencyList::Use(Link& link, void* object) {
   if (held) Unlink(link);
   while (bytes_ > budget_ - link.bytes) Unlink(*oldest_);
   link.object_ = object;
-  if (!held) ShadeAdded(kLinkOps, &link);
+  if (!held) ShadeAdded(CurrentImpl().state, kLinkOps, &link);
   Append(link);
 }
 

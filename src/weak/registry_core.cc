@@ -9,10 +9,10 @@
 #include "elegy/internal/weak_cell.h"
 #include "elegy/mutator.h"
 #include "src/base/chaos.h"
+#include "src/base/check.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
-#include "src/mutator/waiting.h"
 #include "src/mutator/weak_access.h"
 #include "src/weak/record_store.h"
 #include "src/weak/table_access.h"
@@ -50,6 +50,11 @@ void RegistryCore::Announce(void* self) {
     heap_.registries.push_back(shared_from_this());
   }
   if (shut_down) DropAll();
+}
+
+void RegistryCore::CheckHeapOf(const MutatorImpl& mutator) const {
+  if (&mutator.state == &heap_) return;
+  Fail("a finalization registry of another heap than this thread's mutator is attached to");
 }
 
 bool RegistryCore::Names(RecordName name) const {
@@ -112,11 +117,12 @@ void RegistryCore::PrepareExtra(Record& record, void* token, std::size_t externa
 
 // The collector does not look into a record that is filling: what the value refers to is kept
 // meanwhile as what a running callback's does.
-void RegistryCore::Fill(Record& record, void* held) {
+void RegistryCore::Fill(Record& record, void* held, bool* moves) {
   MutatorImpl& mutator = CurrentImpl();
   const std::size_t outer_roots = mutator.callback_roots.size();
   try {
     AddCallbackRoots(mutator, ops_, held);
+    *moves = true;
     ops_.move(HeldOf(record), held);
   } catch (...) {
     mutator.callback_roots.resize(outer_roots);
@@ -131,7 +137,7 @@ inline RecordName RegistryCore::Publish(Record& record, void* target,
   // Under the lock: what is not seen as dead here, QueueDead will see.
   if (record.extra != 0 && IsDeadThoughHeld(heap_, store_->TokenOf(record))) ForgetToken(record);
   const RecordName name = MakeLive(record, target, options);
-  ShadeAdded(ops_, HeldOf(record));
+  ShadeAdded(heap_, ops_, HeldOf(record));
   Count(registered_);
   if (options.external_bytes != 0) {
     heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
@@ -151,7 +157,7 @@ void RegistryCore::Discard(Record& record) {
 // time and would be taken twice.
 std::optional<RecordName> RegistryCore::TryAdd(const MutatorImpl& mutator, void* target,
                                                void* token, void* held,
-                                               const RegisterOptions& options) {
+                                               const RegisterOptions& options, bool* moves) {
   if (IsClosed()) return std::nullopt;
   const bool is_home = mutator.id == home_;
   if (is_home && reserved_ != nullptr && token == nullptr && options.external_bytes == 0) {
@@ -169,7 +175,7 @@ std::optional<RecordName> RegistryCore::TryAdd(const MutatorImpl& mutator, void*
       return name;
     }
   }
-  Fill(*record, held);
+  Fill(*record, held, moves);
   {
     MutexLock lock(mutex_);
     if (!IsClosed()) return Publish(*record, target, options);
@@ -189,19 +195,22 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
     return absl::InvalidArgumentError("elegy: Register with more external bytes than exist");
   }
   MutatorImpl& mutator = CurrentImpl();
+  CheckHeapOf(mutator);
   void* const target_start = StartOfOwn(mutator, target);
   void* const token_start = has_token ? StartOfOwn(mutator, token) : nullptr;
   for (int attempt = 0;; attempt++) {
+    bool moves = false;
     try {
-      const auto name = TryAdd(mutator, target_start, token_start, held, options);
+      const auto name = TryAdd(mutator, target_start, token_start, held, options, &moves);
       KeepAlive(target);
       KeepAlive(token);
       if (name) return *name;
       return absl::FailedPreconditionError("elegy: Register after Heap::Shutdown");
     } catch (const std::bad_alloc&) {
+      if (moves) throw;  // from the held value's own move, which cannot be made twice
       if (attempt == 1) return absl::ResourceExhaustedError("elegy: no room for a record");
     }
-    AwaitNewCycle(mutator, StackState::kMayHoldPointers);
+    AwaitRoomFor(mutator, ops_, held, {target_start, token_start, self_});
   }
 }
 
@@ -233,7 +242,7 @@ void RegistryCore::GiveBackExternal(const Record& record) {
 void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   const bool was_queued = record.GetState() == Record::State::kQueued;
   ForgetToken(record);
-  ShadeDropped(ops_, HeldOf(record));
+  ShadeDropped(heap_, ops_, HeldOf(record));
   record.generation++;
   record.SetState(Record::State::kEnding);
   GiveBackExternal(record);
@@ -268,7 +277,9 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
   if (token == nullptr) {
     return absl::InvalidArgumentError("elegy: Unregister of a null token");
   }
-  void* const start = StartOfOwn(CurrentImpl(), token);
+  const MutatorImpl& mutator = CurrentImpl();
+  CheckHeapOf(mutator);
+  void* const start = StartOfOwn(mutator, token);
   // Linked, for a list of its own would need memory.
   Record* ended = nullptr;
   {

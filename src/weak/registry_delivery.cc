@@ -88,6 +88,7 @@ Record* RegistryCore::Drain::Take() {
     if (runs) return record;
     if (record->GetState() == Record::State::kDone) core_.store_->Free(*record);
   }
+  core_.starved_ = core_.HasQueued();
   return nullptr;
 }
 
@@ -99,7 +100,7 @@ void RegistryCore::Drain::Call(Record& record) {
   if (record.GetState() == Record::State::kQueued) core_.Unqueue(record);
   record.SetState(Record::State::kRunning);
   mutator_->deliveries.back().record = &record;
-  ShadeDropped(core_.ops_, core_.HeldOf(record));
+  ShadeDropped(core_.heap_, core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
   core_.mutex_.unlock();
   core_.Invoke(core_.HeldOf(record));
@@ -233,6 +234,11 @@ std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready
     if (batch.size() >= kBatchRecords) queue_->Push(std::exchange(batch, {}));
   }
   if (!batch.empty()) queue_->Push(std::move(batch));
+  {
+    // Who came between the count and the push has gone, and nobody will tell it.
+    MutexLock lock(mutex_);
+    if (std::exchange(starved_, false) && HasQueued()) *became_ready = true;
+  }
   heap_.records.queued.Add(queued);
   return queued;
 }

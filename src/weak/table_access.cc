@@ -8,6 +8,7 @@
 #include "elegy/internal/object_pointer.h"
 #include "elegy/internal/weak_cell.h"
 #include "src/base/check.h"
+#include "src/mutator/waiting.h"
 
 namespace elegy::internal {
 
@@ -42,11 +43,15 @@ class AppendingVisitor final : public Visitor {
 
 }  // namespace
 
-void ShadeTargets(const ValueOps& ops, const void* value, bool only_unscanned) {
+// A thread that is not attached to the heap shades nothing: it cancels a registration, or destroys
+// a table in the sweep, when nothing is marking. Nothing keeps what the value refers to for a
+// thread that answers no handshake, so that it must not be looked into anyway.
+void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value,
+                  bool only_unscanned) {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  // Without a mutator: a table that dies with its owner in the sweep, when nothing is marking.
-  if (mutator == nullptr || (only_unscanned && mutator->scanned)) return;
-  if (PhaseWord::PhaseOf(mutator->state.phase.Load()) != Phase::kMarking) return;
+  if (mutator == nullptr || &mutator->state != &heap) return;
+  if (only_unscanned && mutator->scanned) return;
+  if (PhaseWord::PhaseOf(heap.phase.Load()) != Phase::kMarking) return;
   ShadingVisitor visitor(*mutator);
   ops.trace(value, visitor);
 }
@@ -88,6 +93,23 @@ void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* val
     roots.resize(before);
     throw;
   }
+}
+
+void AwaitRoomFor(MutatorImpl& mutator, const ValueOps& ops, const void* value,
+                  std::initializer_list<const void*> kept) {
+  std::vector<void*>& roots = mutator.callback_roots;
+  const std::size_t before = roots.size();
+  try {
+    for (const void* object : kept) {
+      if (object != nullptr) roots.push_back(const_cast<void*>(object));
+    }
+    AddCallbackRoots(mutator, ops, value);
+  } catch (...) {
+    roots.resize(before);
+    throw;
+  }
+  AwaitNewCycle(mutator, StackState::kMayHoldPointers);
+  roots.resize(before);
 }
 
 }  // namespace elegy::internal

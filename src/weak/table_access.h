@@ -3,11 +3,21 @@
 #ifndef ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 #define ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 
+#include <initializer_list>
+
 #include "elegy/internal/value_ops.h"
 #include "elegy/internal/weak_cell.h"
+#include "src/base/check.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
+
+// Fatal, with a message, unless the calling thread is attached to this heap: a mutator of another
+// one answers none of its handshakes.
+inline void CheckUserOfTable(const HeapState& heap) {
+  if (&CurrentImpl().state == &heap) return;
+  Fail("a weak collection of another heap than this thread's mutator is attached to");
+}
 
 // The start of the object that an address names. Fatal, with a message, for another heap's.
 inline void* StartOfOwn(const MutatorImpl& mutator, const void* address) {
@@ -21,21 +31,29 @@ void* ReadWeakTarget(MutatorImpl& mutator, void* target);
 // The same without keeping it alive: whether it is dead.
 bool IsDeadTarget(const MutatorImpl& mutator, const void* target);
 
-// While the heap is marking, shades what a value refers to; `only_unscanned`: until this mutator's
-// stack has been scanned.
-void ShadeTargets(const ValueOps& ops, const void* value, bool only_unscanned);
+// While the heap is marking, shades what a value of one of its tables refers to; `only_unscanned`:
+// until this mutator's stack has been scanned.
+void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value,
+                  bool only_unscanned);
 // Of a value that is overwritten or dropped...
-inline void ShadeDropped(const ValueOps& ops, const void* value) {
-  if (ops.trace != nullptr && BarrierMayBeOn()) ShadeTargets(ops, value, /*only_unscanned=*/false);
+inline void ShadeDropped(const HeapState& heap, const ValueOps& ops, const void* value) {
+  if (ops.trace == nullptr || !BarrierMayBeOn()) return;
+  ShadeTargets(heap, ops, value, /*only_unscanned=*/false);
 }
 // ... and of one that is inserted.
-inline void ShadeAdded(const ValueOps& ops, const void* value) {
-  if (ops.trace != nullptr && BarrierMayBeOn()) ShadeTargets(ops, value, /*only_unscanned=*/true);
+inline void ShadeAdded(const HeapState& heap, const ValueOps& ops, const void* value) {
+  if (ops.trace == nullptr || !BarrierMayBeOn()) return;
+  ShadeTargets(heap, ops, value, /*only_unscanned=*/true);
 }
 
 // Adds what a value refers to to the mutator's callback roots. Throws std::bad_alloc and has then
 // changed nothing.
 void AddCallbackRoots(MutatorImpl& mutator, const ValueOps& ops, const void* value);
+
+// Waits for a cycle that is to make room for a value, which it keeps with what else the caller is
+// about to use: its stack may not be scanned. Throws std::bad_alloc.
+void AwaitRoomFor(MutatorImpl& mutator, const ValueOps& ops, const void* value,
+                  std::initializer_list<const void*> kept);
 
 }  // namespace elegy::internal
 

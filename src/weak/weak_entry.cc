@@ -22,8 +22,15 @@ bool WeakEntry::IsDead() const { return IsDeadTarget(CurrentImpl(), target_); }
 
 bool WeakEntry::MayBeDying() { return PhaseWord::IsWeakClosed(CurrentImpl().state.phase.Load()); }
 
+void CollectForEntry(const void* target, const void* table) {
+  constexpr ValueOps kNoValue = {};
+  AwaitRoomFor(CurrentImpl(), kNoValue, nullptr, {target, table});
+}
+
 TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
 TableBytes::~TableBytes() { heap_.accounting.Give(bytes_); }
+
+void TableBytes::CheckMutator() const { CheckUserOfTable(heap_); }
 
 void TableBytes::Take(std::size_t bytes) {
   if (!heap_.accounting.TryTakeNative(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();

@@ -46,13 +46,12 @@ WeakTable::~WeakTable() {
   TableArrays::Free(heap_, arrays);
 }
 
+void WeakTable::CheckMutator() const { CheckUserOfTable(heap_); }
+
 void* WeakTable::KeyOf(const void* given) const {
   if (given == nullptr) return nullptr;
-  MutatorImpl& mutator = CurrentImpl();
-  if (&mutator.state != &heap_) {
-    Fail("a weak collection of another heap than this thread's mutator is attached to");
-  }
-  return StartOfOwn(mutator, given);
+  CheckMutator();
+  return StartOfOwn(CurrentImpl(), given);
 }
 
 std::size_t WeakTable::Capacity() const { return Arrays()->capacity(); }
@@ -211,8 +210,8 @@ void WeakTable::Rebuild(std::size_t capacity) {
   TableArrays::Retire(heap_, old);
 }
 
-void WeakTable::ShadeOverwritten(const void* value) { ShadeDropped(ops_, value); }
-void WeakTable::ShadeInserted(const void* value) { ShadeAdded(ops_, value); }
+void WeakTable::ShadeOverwritten(const void* value) { ShadeDropped(heap_, ops_, value); }
+void WeakTable::ShadeInserted(const void* value) { ShadeAdded(heap_, ops_, value); }
 
 std::size_t WeakTable::CountLive(const MutatorCore& core) {
   const auto& mutator = static_cast<const MutatorImpl&>(core);

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
@@ -61,6 +63,7 @@ TEST_F(AttachmentDeathTest, WeakCollectionsNeedAMutator) {
   const auto map = Persistent(Make<WeakMap<Node, int>>());
   const auto set = Persistent(Make<WeakSet<Node>>());
   const auto ordered = Persistent(Make<IterableWeakMap<Node, int>>());
+  const auto cache = Persistent(Make<WeakCache<int, Node>>());
   ASSERT_TRUE(map->Set(node, 1).ok());
   ASSERT_TRUE(set->Add(node).ok());
   ASSERT_TRUE(ordered->Set(node, 1).ok());
@@ -73,6 +76,10 @@ TEST_F(AttachmentDeathTest, WeakCollectionsNeedAMutator) {
   EXPECT_DEATH(ordered->Has(node), kNotAttached);
   EXPECT_DEATH(ordered->ForEach([](Node*, int) {}), kNotAttached);
   EXPECT_DEATH(ordered->size(), kNotAttached);
+  EXPECT_DEATH(ordered->Clear(), kNotAttached);
+  EXPECT_DEATH(cache->Get(1), kNotAttached);
+  EXPECT_DEATH(cache->GetOrMake(1, [&](int) { return node.get(); }), kNotAttached);
+  EXPECT_DEATH(cache->size(), kNotAttached);
 }
 
 TEST_F(AttachmentDeathTest, RegistriesNeedAMutator) {
@@ -155,6 +162,79 @@ TEST_F(AttachmentDeathTest, ADestructorMakesNoObjects) {
     CollectPrecisely();
   };
   EXPECT_DEATH(destroy(), kNotAttached);
+}
+
+// Who waits for the collector on one of its threads would wait for ever.
+class WaitingCollectorDeathTest : public HeapTest {
+ protected:
+  static constexpr char kMessage[] = "elegy: the collector waits for itself";
+
+  WaitingCollectorDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+class Collecting {
+ public:
+  explicit Collecting(Heap& heap) : heap_(heap) {}
+  ~Collecting() { heap_.Collect(); }
+  void Trace(Visitor&) const {}
+
+ private:
+  Heap& heap_;
+};
+
+TEST_F(WaitingCollectorDeathTest, InADestructor) {
+  const auto die = [this] {
+    NoInline([this] { Make<Collecting>(heap()); });
+    CollectPrecisely();
+  };
+  EXPECT_DEATH(die(), kMessage);
+}
+
+TEST_F(WaitingCollectorDeathTest, InADestructorAtTheHeapsEnd) {
+  const auto die = [] {
+    Heap heap(TestOptions());
+    std::thread([&heap] {
+      const Mutator mutator(heap);
+      Make<Collecting>(heap);
+    }).join();
+  };
+  EXPECT_DEATH(die(), kMessage);
+}
+
+TEST_F(WaitingCollectorDeathTest, InAnObserver) {
+  const auto die = [this](auto wait) {
+    heap().SetObserver([wait](const HeapEvent&) { wait(); });
+    CollectPrecisely();
+  };
+  EXPECT_DEATH(die([this] { heap().Collect(); }), kMessage);
+  EXPECT_DEATH(die([this] { heap().PrepareFork().IgnoreError(); }), kMessage);
+  EXPECT_DEATH(die([this] {
+                 std::ostringstream out;
+                 heap().WriteSnapshot(out).IgnoreError();
+               }),
+               kMessage);
+}
+
+TEST_F(WaitingCollectorDeathTest, InOnReady) {
+  const auto die = [this] {
+    RegistryOptions options;
+    options.on_ready = [this] { heap().Collect(); };
+    const Persistent registry = Make<FinalizationRegistry<int>>([](int) {}, std::move(options));
+    NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 1).ok()); });
+    CollectPrecisely();
+  };
+  EXPECT_DEATH(die(), kMessage);
+}
+
+// But it may wait for another heap.
+TEST(CollectorOfTwoHeapsTest, ADestructorMayCollectAnotherHeap) {
+  Heap other(TestOptions());
+  Heap heap(TestOptions());
+  const Mutator mutator(heap);
+  const std::uint64_t cycles = other.Stats().cycles;
+  NoInline([&] { Make<Collecting>(other); });
+  heap.Collect(StackState::kNoPointers);
+  EXPECT_GT(other.Stats().cycles, cycles);
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ class ForeignPointerDeathTest : public HeapTest {
       foreign_reference_ = Make<WeakRef<Node>>(foreign_.get());
       foreign_map_ = Make<WeakMap<Node, int>>();
       EXPECT_TRUE(foreign_map_->Set(foreign_.get(), 1).ok());
+      foreign_ordered_ = Make<IterableWeakMap<Node, int>>();
+      foreign_cache_ = Make<WeakCache<int, Node>>();
+      foreign_registry_ = Make<FinalizationRegistry<int>>([](int) {});
     }).join();
   }
 
@@ -45,6 +48,9 @@ class ForeignPointerDeathTest : public HeapTest {
   Persistent<Node> foreign_;
   Persistent<WeakRef<Node>> foreign_reference_;
   Persistent<WeakMap<Node, int>> foreign_map_;
+  Persistent<IterableWeakMap<Node, int>> foreign_ordered_;
+  Persistent<WeakCache<int, Node>> foreign_cache_;
+  Persistent<FinalizationRegistry<int>> foreign_registry_;
   Node local_;
 };
 
@@ -142,6 +148,20 @@ TEST_F(ForeignPointerDeathTest, WeakCollectionsOfAnotherHeap) {
   EXPECT_DEATH(foreign_map_->Has(node.get()), kMessage);
   EXPECT_DEATH(foreign_map_->Has(foreign_.get()), kMessage);
   EXPECT_DEATH(foreign_map_->Set(node.get(), 1).IgnoreError(), kMessage);
+  EXPECT_DEATH(foreign_ordered_->Clear(), kMessage);
+  EXPECT_DEATH(foreign_ordered_->size(), kMessage);
+  EXPECT_DEATH(foreign_ordered_->ForEach([](Node*, int) {}), kMessage);
+  EXPECT_DEATH(foreign_cache_->Get(1), kMessage);
+  EXPECT_DEATH(foreign_cache_->GetOrMake(1, [](int) { return Make<Node>(); }), kMessage);
+  EXPECT_DEATH(foreign_cache_->size(), kMessage);
+}
+
+TEST_F(ForeignPointerDeathTest, RegistriesOfAnotherHeap) {
+  constexpr char kMessage[] = "elegy: a finalization registry of another heap";
+  const Persistent<Node> node = Make<Node>();
+  EXPECT_DEATH(foreign_registry_->Register(node, 1).IgnoreError(), kMessage);
+  EXPECT_DEATH(foreign_registry_->Register(node, 1, node).IgnoreError(), kMessage);
+  EXPECT_DEATH(foreign_registry_->Unregister(node).IgnoreError(), kMessage);
 }
 
 TEST_F(ForeignPointerDeathTest, WeakReadsOfAnotherHeap) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -352,6 +353,50 @@ TEST_F(MapWeakMapTest, WithoutRoomSetSaysSo) {
   EXPECT_GT(set, 100u);
   for (std::size_t i = 0; i < set; i++) EXPECT_TRUE(map->Has((*keys)[i])) << i;
   EXPECT_FALSE(map->Has((*keys)[set]));
+}
+
+// Two fields, of which the second finds no memory when it is moved: the first has been moved then.
+struct Brittle {
+  explicit Brittle(int number) : first(std::make_unique<int>(number)) {}
+  Brittle(Brittle&& other) : first(std::move(other.first)) {
+    if (moves_left > 0 && --moves_left == 0) throw std::bad_alloc();
+  }
+  Brittle(const Brittle& other)
+      : first(other.first == nullptr ? nullptr : std::make_unique<int>(*other.first)) {}
+  void Trace(Visitor&) const {}
+
+  static int moves_left;  // until one fails
+  std::unique_ptr<int> first;
+};
+int Brittle::moves_left = 0;
+
+TEST_F(MapWeakMapTest, WhatHasBeenMovedInPartIsNotStored) {
+  const Persistent map = Make<WeakMap<Node, Brittle>>();
+  int refused = 0;
+  constexpr int kMostMoves = 6;
+  for (int moves = 1; moves <= kMostMoves; moves++) {
+    for (const bool overwrites : {false, true}) {
+      const Persistent own = Make<Node>();
+      if (overwrites) {
+        ASSERT_TRUE(map->Set(own, Brittle(1)).ok());
+      }
+      Brittle value(7);
+      bool ok = false;
+      Brittle::moves_left = moves;
+      try {
+        ok = map->Set(own, std::move(value)).ok();
+      } catch (const std::bad_alloc&) {
+      }
+      Brittle::moves_left = 0;
+      const std::optional<Brittle> found = map->Get(own);
+      refused += ok ? 0 : 1;
+      ASSERT_EQ(found.has_value(), ok || overwrites);
+      if (!found.has_value()) continue;
+      ASSERT_NE(found->first, nullptr);
+      EXPECT_EQ(*found->first, ok ? 7 : 1);
+    }
+  }
+  EXPECT_GE(refused, 2);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -442,6 +443,51 @@ TEST_F(RegistryHeldMoveTest, RegistrationThatShutsDownFails) {
   EXPECT_EQ(heap().Stats().records_registered, 0u);
   EXPECT_EQ(heap().Stats().external_bytes, 0u);
   EXPECT_FALSE(*registry->Unregister(target));
+}
+
+// Two fields, of which the second finds no memory when it is moved, as a std::deque may: then the
+// first has been moved already.
+struct Brittle {
+  explicit Brittle(int number) : first(std::make_unique<int>(number)) {}
+  Brittle(Brittle&& other) : first(std::move(other.first)) {
+    if (moves_left > 0 && --moves_left == 0) throw std::bad_alloc();
+  }
+  void Trace(Visitor&) const {}
+
+  static int moves_left;  // until one fails
+  std::unique_ptr<int> first;
+};
+int Brittle::moves_left = 0;
+
+TEST(RegistryHeldBrittleTest, WhatHasBeenMovedInPartIsNotRegistered) {
+  Heap heap(TestOptions());
+  Mutator mutator(heap);
+  int calls = 0;
+  int refused = 0;
+  const Persistent registry = Make<FinalizationRegistry<Brittle>>([&](Brittle held) {
+    calls++;
+    ASSERT_NE(held.first, nullptr);
+    EXPECT_EQ(*held.first, 7);
+  });
+  constexpr int kMostMoves = 6;
+  for (int moves = 1; moves <= kMostMoves; moves++) {
+    NoInline([&] {
+      Node* const target = Make<Node>(1);
+      Brittle held(7);
+      Brittle::moves_left = moves;
+      try {
+        if (!registry->Register(target, std::move(held)).ok()) refused++;
+      } catch (const std::bad_alloc&) {
+        refused++;
+      }
+      Brittle::moves_left = 0;
+    });
+  }
+  mutator.EndTurn(StackState::kNoPointers);
+  heap.Collect(StackState::kNoPointers);
+  mutator.Safepoint();
+  EXPECT_GE(refused, 2);
+  EXPECT_EQ(calls, kMostMoves - refused);
 }
 
 }  // namespace

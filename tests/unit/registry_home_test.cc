@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -354,6 +355,91 @@ TEST(RegistryOnReadyTest, WakesAnEventLoop) {
   }
   EXPECT_EQ(mutator.DrainFinalization(), 1u);
   EXPECT_EQ(calls, 1);
+}
+
+// A registry whose home has gone is any mutator's, but one's at a time.
+class RegistryOrphanedHomeTest : public RegistryHomeTest {
+ public:
+  // The home makes a registry and leaves.
+  Persistent<Registry> MakeAndLeave(std::function<void(int)> cleanup) {
+    Worker home(heap());
+    Persistent<Registry> registry;
+    home.Do(mutator(), [&](Mutator&) { registry = Make<Registry>(std::move(cleanup)); });
+    home.Detach(mutator());
+    return registry;
+  }
+};
+
+TEST_F(RegistryOrphanedHomeTest, OneMutatorAtATimeDelivers) {
+  constexpr int kRecords = 20'000;
+  std::atomic<int> inside{0};
+  std::atomic<int> most_inside{0};
+  std::atomic<int> ran{0};
+  const auto registry = MakeAndLeave([&](int) {
+    const int now = ++inside;
+    if (now > most_inside) most_inside = now;
+    if (ran % 64 == 0) std::this_thread::yield();
+    --inside;
+    ran++;
+  });
+  std::vector<std::thread> others;
+  for (int t = 0; t < 3; t++) {
+    others.emplace_back([&] {
+      Mutator other(heap());
+      while (ran < kRecords) {
+        other.DrainFinalization(100);
+        std::this_thread::yield();
+      }
+    });
+  }
+  for (int i = 0; i < kRecords; i++) RegisterDoomed(*registry, i);
+  while (ran < kRecords) {
+    heap().Collect(StackState::kNoPointers);
+    mutator().Safepoint();
+  }
+  const BlockingRegion region(mutator());
+  for (std::thread& thread : others) thread.join();
+  EXPECT_EQ(most_inside, 1);
+  EXPECT_EQ(ran, kRecords);
+}
+
+// Who has looked while another one had its turn is told when that has left something.
+TEST_F(RegistryOrphanedHomeTest, WhatATurnLeavesIsTheNextOnes) {
+  int ran = 0;
+  std::function<void()> meanwhile;
+  const auto registry = MakeAndLeave([&](int) {
+    if (ran++ == 0) meanwhile();
+  });
+  for (int i = 0; i < 3; i++) RegisterDoomed(*registry, i);
+  Collect();
+  Worker other(heap());
+  std::size_t ran_beside = 1;
+  meanwhile = [&] {
+    other.Do(mutator(), [&](Mutator& its) { ran_beside = its.DrainFinalization(); });
+  };
+  EXPECT_EQ(mutator().DrainFinalization(1), 1u);
+  EXPECT_EQ(ran_beside, 0u);
+  EXPECT_EQ(ran, 1);
+  other.Do(mutator(), [](Mutator& its) { its.Safepoint(); });
+  EXPECT_EQ(ran, 3);
+}
+
+// A callback that ends its turn goes on with the next one, inside.
+TEST_F(RegistryOrphanedHomeTest, ATurnMayNest) {
+  std::vector<int> order;
+  int depth = 0;
+  int deepest = 0;
+  const auto registry = MakeAndLeave([&](int held) {
+    deepest = std::max(deepest, ++depth);
+    Mutator::Current().Safepoint();
+    order.push_back(held);
+    --depth;
+  });
+  for (int i = 0; i < 3; i++) RegisterDoomed(*registry, i);
+  Collect();
+  mutator().Safepoint();
+  EXPECT_THAT(order, SizeIs(3));
+  EXPECT_EQ(deepest, 3);
 }
 
 }  // namespace

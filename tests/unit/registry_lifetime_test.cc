@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -340,6 +341,38 @@ TEST_F(RegistryLifetimeTest, MayBeBroughtBackByAWeakRead) {
   precise.Collect();
   attached.Safepoint();
   EXPECT_THAT(calls, ElementsAre(1, 2));
+}
+
+// What on_ready captures may do anything when it is destroyed; the registry dies first, in a sweep,
+// while a list of its mutator still names it.
+TEST_F(RegistryLifetimeTest, WhatOnReadyCapturesIsDestroyedWithoutALock) {
+  class OtherMutator {
+   public:
+    explicit OtherMutator(Heap& heap) : heap_(heap) {}
+    OtherMutator(const OtherMutator&) = delete;
+    OtherMutator& operator=(const OtherMutator&) = delete;
+    ~OtherMutator() {
+      std::thread([this] { const Mutator mutator(heap_); }).join();
+    }
+
+   private:
+    Heap& heap_;
+  };
+  auto captured = std::make_shared<OtherMutator>(heap());
+  const std::weak_ptr<OtherMutator> observed = captured;
+  NoInline([&] {
+    RegistryOptions options;
+    options.on_ready = [captured = std::move(captured)] {};
+    auto* const registry =
+        Make<Registry>([this](int held) { calls.push_back(held); }, std::move(options));
+    RegisterDoomed(*registry, 1);
+    heap().Collect();
+    registry->CleanupSome();
+  });
+  ASSERT_THAT(calls, ElementsAre(1));
+  Collect();
+  mutator().Safepoint();
+  EXPECT_TRUE(observed.expired());
 }
 
 }  // namespace

@@ -177,5 +177,18 @@ TEST_P(WeakCacheStepTest, FactoryThatThrowsLeavesTheDeadEntryToTheClearing) {
   EXPECT_EQ(cache->size(), 1u);
 }
 
+// The flight ends under the key that it began with.
+TEST_F(WeakCacheTest, AFactoryMayChangeTheCallersKey) {
+  std::string key = "one";
+  const Persistent<Node> node = cache->GetOrMake(key, [&](const std::string&) {
+    key = "two";
+    return Make<Node>(1);
+  });
+  EXPECT_EQ(cache->Get("one"), node);
+  EXPECT_EQ(cache->Get("two"), nullptr);
+  EXPECT_EQ(cache->GetOrMake("one", MustNotMake), node);
+  EXPECT_EQ(cache->GetOrMake("two", MakeTwo)->value, 2);
+}
+
 }  // namespace
 }  // namespace elegy::test

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -115,6 +118,57 @@ TEST_F(WindowRegistryTest, WhatAShutdownPassesByIsNotForTheNextOneToDeliver) {
   });
   EXPECT_EQ(heap.Stats().records_dropped, 2u);
   EXPECT_THAT(delivered, IsEmpty());
+}
+
+class WindowReadyTest : public ::testing::Test {
+ protected:
+  WindowReadyTest() {
+    home.Do([&] {
+      RegistryOptions options;
+      options.on_ready = [&] { ready++; };
+      registry = Make<Registry>([&](int held) { delivered.push_back(held); }, std::move(options));
+      for (int i = 0; i < 3; i++) {
+        targets[i] = Make<Counted>(static_cast<std::uint64_t>(i), census);
+        ASSERT_TRUE(registry->Register(targets[i], i).ok());
+      }
+    });
+    home.Block();
+  }
+
+  // It stays blocked, as one that sleeps until on_ready wakes it.
+  int CleanUp() {
+    int ran = 0;
+    home.Do([&] { ran = static_cast<int>(registry->CleanupSome()); });
+    return ran;
+  }
+
+  Census census;
+  Heap heap;
+  Persistent<Counted> targets[3];
+  Persistent<Registry> registry;
+  std::atomic<int> ready = 0;
+  std::vector<int> delivered;  // the home's
+  Actor home{heap};
+};
+
+// Who comes between the count and the queue runs what is there, and goes to sleep.
+TEST_F(WindowReadyTest, WhatComesWhileTheQueueIsDrainedIsAnnounced) {
+  targets[0] = nullptr;
+  heap.Collect();
+  ASSERT_EQ(ready, 1);
+  targets[1] = nullptr;
+  HeldPoint counted(ChaosPointOf("records counted, not queued"));
+  std::thread collecting([&] { heap.Collect(); });
+  counted.Await();
+  EXPECT_EQ(CleanUp(), 1);
+  counted.Release();
+  collecting.join();
+  EXPECT_EQ(ready, 2);
+  targets[2] = nullptr;
+  heap.Collect();
+  EXPECT_EQ(ready, 2);  // more has joined what has been announced
+  EXPECT_EQ(CleanUp(), 2);
+  EXPECT_THAT(delivered, ElementsAre(0, 1, 2));
 }
 
 }  // namespace

@@ -125,7 +125,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // Adds a record whose held value is moved out of *held. InvalidArgument: a null target, or a null
   // token where there is one; FailedPrecondition after Shutdown; ResourceExhausted for want of
   // memory, once a cycle has failed to make room: then nothing has been moved. A safepoint only in
-  // that case.
+  // that case. Throws what the held value's move throws. Fatal, with a message, on a thread that is
+  // attached to another heap, as Unregister is.
   absl::StatusOr<RecordName> Add(const void* target, bool has_token, const void* token, void* held,
                                  const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
   absl::StatusOr<bool> Unregister(const void* token) ELEGY_EXCLUDES(mutex_);
@@ -140,6 +141,17 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // For the collector.
   void* self() const { return self_; }
   bool RunsAnywhere() const { return options_.run_on == RegistryOptions::RunOn::kAnyMutator; }
+  // Whose safepoints run its callbacks (src/weak/delivery.h). All under the heap's ready_mutex.
+  bool MayRunOn(const MutatorImpl& mutator) const {
+    return RunsAnywhere() || in_turn_ == nullptr || in_turn_ == &mutator;
+  }
+  // False if the mutator's turn has begun already, or there is none to be had.
+  bool BeginTurn(const MutatorImpl& mutator) {
+    if (RunsAnywhere() || in_turn_ != nullptr) return false;
+    in_turn_ = &mutator;
+    return true;
+  }
+  void EndTurn() { in_turn_ = nullptr; }
   std::uint64_t home() const { return home_; }
   // Whether records are queued, or also running. Acquire: pairs with the release of each change.
   bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }
@@ -152,7 +164,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   }
   std::uint64_t delivered() const { return delivered_.load(std::memory_order_relaxed); }
   // After the flip: queues the records of dead targets and forgets dead tokens. Returns how many
-  // were queued; *became_ready is set if none had been queued before.
+  // were queued; *became_ready is set if none had been queued before, or who drained meanwhile has
+  // not found all.
   std::size_t QueueDead(const Liveness& liveness, bool* became_ready) ELEGY_EXCLUDES(mutex_);
   void NotifyReady();
   // After the flip: the registry is dead, and so is what its held values refer to.
@@ -190,9 +203,12 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
     return reinterpret_cast<std::byte*>(&record) + held_offset_;
   }
   bool Names(RecordName name) const;
+  // Fatal on a thread that is attached to another heap.
+  void CheckHeapOf(const MutatorImpl& mutator) const;
   // None after the end. Throws std::bad_alloc.
+  // *moves: whether it has come to moving the held value.
   std::optional<RecordName> TryAdd(const MutatorImpl& mutator, void* target, void* token,
-                                   void* held, const RegisterOptions& options)
+                                   void* held, const RegisterOptions& options, bool* moves)
       ELEGY_EXCLUDES(mutex_);
   // On the home's thread, where a record is reserved.
   RecordName AddReserved(void* target, void* held, const RegisterOptions& options);
@@ -202,7 +218,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // A record that is filling, with all that might fail but the held value's move.
   Record& Prepare(void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
   void PrepareExtra(Record& record, void* token, std::size_t external_bytes) ELEGY_REQUIRES(mutex_);
-  void Fill(Record& record, void* held) ELEGY_EXCLUDES(mutex_);
+  void Fill(Record& record, void* held, bool* moves) ELEGY_EXCLUDES(mutex_);
   RecordName Publish(Record& record, void* target, const RegisterOptions& options)
       ELEGY_REQUIRES(mutex_);
   // A record that is filling, without its held value.
@@ -248,6 +264,7 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   RegistryOptions options_;
   const std::uint64_t home_;
   void* self_ = nullptr;
+  const MutatorImpl* in_turn_ = nullptr;  // guarded by the heap's ready_mutex
   // The home's thread's alone; none where held values have slots, or moves of the program's.
   Record* reserved_ = nullptr;
 
@@ -257,6 +274,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   int last_looks_ ELEGY_GUARDED_BY(mutex_) = 0;  // how many are left
   bool orphaned_ ELEGY_GUARDED_BY(mutex_) = false;
   bool end_taken_ ELEGY_GUARDED_BY(mutex_) = false;
+  // Whether who looked for queued records last found fewer than have been counted.
+  bool starved_ ELEGY_GUARDED_BY(mutex_) = false;
 
   const std::unique_ptr<BatchQueue> queue_;
   std::atomic<std::size_t> queued_{0};

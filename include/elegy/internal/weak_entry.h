@@ -32,6 +32,10 @@ class WeakEntry {
   void* target_ = nullptr;
 };
 
+// Runs a full cycle, to make room for an entry, and keeps its target and table. A safepoint. Throws
+// std::bad_alloc.
+void CollectForEntry(const void* target, const void* table);
+
 // What a table takes of its heap's max_heap_bytes. Made on a mutator of that heap.
 class TableBytes {
  public:
@@ -40,6 +44,8 @@ class TableBytes {
   TableBytes& operator=(const TableBytes&) = delete;
   ~TableBytes();
 
+  // Fatal, with a message, on a thread that is not attached to that heap.
+  void CheckMutator() const;
   // Throws std::bad_alloc if there is no room.
   void Take(std::size_t bytes);
 

@@ -60,8 +60,11 @@ class WeakTable final : public TracedTable {
   WeakTable(const ValueOps& ops, EntryOrder order);
   ~WeakTable() override;
 
-  // The start of the key's object. Fatal, with a message, for a pointer of another heap, and on a
-  // thread that is attached to another heap: it answers no handshake of this one.
+  // Fatal, with a message, on a thread that is not attached to this heap: it answers none of its
+  // handshakes.
+  void CheckMutator() const;
+  // The start of the key's object. Fatal, with a message, for a pointer of another heap, and where
+  // CheckMutator is.
   void* KeyOf(const void* given) const;
 
   Mutex& mutex() ELEGY_RETURN_CAPABILITY(mutex_) { return mutex_; }

@@ -1,0 +1,9 @@
+// EXPECT: a cache does not keep its keys' objects
+#include "elegy/elegy.h"
+
+struct Node {
+  int value = 0;
+};
+using Cache = elegy::WeakCache<elegy::Member<Node>, Node>;
+
+Cache* MakeCache() { return elegy::Make<Cache>(); }

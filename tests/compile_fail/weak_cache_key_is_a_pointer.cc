@@ -1,0 +1,8 @@
+// EXPECT: a cache does not keep its keys' objects
+#include "elegy/elegy.h"
+
+struct Node {
+  int value = 0;
+};
+
+elegy::WeakCache<Node*, Node>* MakeCache() { return elegy::Make<elegy::WeakCache<Node*, Node>>(); }

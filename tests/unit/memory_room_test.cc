@@ -1,0 +1,131 @@
+// Operations of collections that find the heap full of garbage: they wait for a cycle, and keep
+// what they were given meanwhile, also where no stack is scanned.
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "elegy/elegy.h"
+#include "tests/support/heap_fixture.h"
+
+namespace elegy::test {
+namespace {
+
+constexpr std::size_t kLimit = std::size_t{8} << 20;
+constexpr int kEntries = 10'000;
+
+struct Node {
+  explicit Node(int number) : value(number) {}
+  // Volatile: a store that the compiler does not leave out.
+  ~Node() { *static_cast<volatile int*>(&value) = -1; }
+  void Trace(Visitor&) const {}
+
+  int value;
+};
+
+class MemoryRoomTest : public HeapTest {
+ protected:
+  MemoryRoomTest()
+      : HeapTest({.max_heap_bytes = kLimit,
+                  .initial_heap_bytes = std::size_t{1} << 30,
+                  .conservative_stacks = false}) {}
+
+  std::uint64_t Cycles() { return heap().Stats().cycles; }
+
+  // Leaves room for less than a block.
+  void FillWithGarbage() {
+    constexpr std::size_t kBlock = std::size_t{16} << 10;
+    while (heap().Stats().heap_bytes + kBlock <= kLimit) MakeArray<char>(kBlock - 1000);
+  }
+
+  // Calls add(i) for each entry, the heap full of garbage; at least some of them have to wait.
+  template <class F>
+  void AddAll(F&& add) {
+    std::uint64_t waits = 0;
+    for (int i = 0; i < kEntries; i++) {
+      FillWithGarbage();
+      waits += add(i);
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(waits, 0u);
+  }
+};
+
+TEST_F(MemoryRoomTest, AMapKeepsTheValue) {
+  const Persistent map = Make<WeakMap<Node, Member<Node>>>();
+  std::vector<Persistent<Node>> keys;
+  AddAll([&](int i) {
+    keys.emplace_back(Make<Node>(i));
+    Node* const value = Make<Node>(i);
+    const std::uint64_t before = Cycles();
+    const absl::Status status = map->Set(keys.back().get(), value);
+    EXPECT_TRUE(status.ok()) << status;
+    const Node* const found = map->Get(keys.back().get());
+    EXPECT_TRUE(found != nullptr && found->value == i) << i;
+    return Cycles() - before;
+  });
+}
+
+TEST_F(MemoryRoomTest, AMapKeepsTheKey) {
+  const Persistent map = Make<WeakMap<Node, int>>();
+  std::vector<Persistent<Node>> keys;
+  AddAll([&](int i) {
+    Node* const key = Make<Node>(i);
+    const std::uint64_t before = Cycles();
+    const absl::StatusOr<int> stored = map->GetOrInsert(key, i);
+    EXPECT_TRUE(stored.ok() && *stored == i);
+    keys.emplace_back(key);
+    EXPECT_EQ(key->value, i);
+    EXPECT_EQ(map->Get(key), i);
+    return Cycles() - before;
+  });
+}
+
+struct Held {
+  Member<Node> node;
+  int number;
+};
+
+TEST_F(MemoryRoomTest, ARegistryKeepsTargetAndHeldValue) {
+  int calls = 0;
+  const Persistent registry = Make<FinalizationRegistry<Held>>([&](Held held) {
+    calls++;
+    EXPECT_EQ(held.node->value, held.number);
+  });
+  std::vector<Persistent<Node>> targets;
+  AddAll([&](int i) {
+    Persistent held = Make<Node>(i);
+    Node* const target = Make<Node>(i);
+    Held value{held.get(), i};
+    held = nullptr;
+    const std::uint64_t before = Cycles();
+    const absl::Status status = registry->Register(target, std::move(value));
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(target->value, i);
+    targets.emplace_back(target);
+    return Cycles() - before;
+  });
+  targets.clear();
+  CollectPrecisely();
+  mutator().Safepoint();
+  EXPECT_EQ(calls, kEntries);
+}
+
+TEST_F(MemoryRoomTest, ACacheKeepsTheObject) {
+  const Persistent cache = Make<WeakCache<int, Node>>();
+  std::vector<Persistent<Node>> nodes;
+  AddAll([&](int i) {
+    const std::uint64_t before = Cycles();
+    Node* const node = cache->GetOrMake(i, [](int number) { return Make<Node>(number); });
+    EXPECT_EQ(node->value, i);
+    nodes.emplace_back(node);
+    EXPECT_EQ(cache->Get(i), node);
+    return Cycles() - before;
+  });
+}
+
+}  // namespace
+}  // namespace elegy::test
