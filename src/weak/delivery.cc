@@ -25,15 +25,17 @@ void AddOnce(ReadyList& list, const std::shared_ptr<RegistryCore>& core) {
 }
 
 // The first registry of a list that still has queued records, and may run them on this mutator.
-// Moves those before it that have none to `dropped`.
-std::shared_ptr<RegistryCore> FirstQueued(MutatorImpl& mutator, ReadyList& list,
-                                          ReadyList& dropped) {
+// Moves those before it that have none to `dropped`; *passes_by is set if one is another's now.
+std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList& list,
+                                          ReadyList& dropped, bool* passes_by) {
   for (auto place = list.begin(); place != list.end();) {
     const auto next = std::next(place);
     if (!(*place)->HasQueued()) {
       dropped.splice(dropped.end(), list, place);
     } else if ((*place)->MayRunOn(mutator)) {
       return *place;
+    } else {
+      *passes_by = true;
     }
     place = next;
   }
@@ -46,30 +48,24 @@ class Turn {
  public:
   explicit Turn(MutatorImpl& mutator) : mutator_(mutator) {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
+    bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    core_ = FirstQueued(mutator, mutator.ready, dropped);
-    if (core_ == nullptr) core_ = FirstQueued(mutator, mutator.state.ready_any, dropped);
-    if (core_ == nullptr) {
+    core_ = FirstQueued(mutator, mutator.ready, dropped, &passes_by);
+    if (core_ == nullptr)
+      core_ = FirstQueued(mutator, mutator.state.ready_any, dropped, &passes_by);
+    if (core_ != nullptr) {
+      is_outermost_ = core_->BeginTurn(mutator);
+    } else if (!passes_by) {
       // Under the lock, so that a bit set for a later announcement is not lost.
       ClearReadyBit(mutator);
-    } else {
-      is_outermost_ = core_->BeginTurn(mutator);
     }
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
-  // Others that have looked meanwhile have found nothing for them: what is left, or has come, is
-  // announced to them again.
   ~Turn() {
     if (!is_outermost_) return;
-    HeapState& heap = mutator_.state;
-    {
-      MutexLock lock(heap.ready_mutex);
-      core_->EndTurn();
-    }
-    if (!core_->HasQueued()) return;
-    MutexLock lock(heap.mutators_mutex);
-    for (const auto& [id, mutator] : heap.mutators) mutator->SetReadyBit();
+    MutexLock lock(mutator_.state.ready_mutex);
+    core_->EndTurn();
   }
 
   RegistryCore* core() const { return core_.get(); }

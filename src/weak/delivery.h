@@ -7,9 +7,8 @@
 //
 // A registry whose callbacks are the home's alone runs them on one thread at a time also when the
 // home has gone: whose safepoint comes first has a turn, and others pass the registry by until that
-// is over. They clear their bits then, so that the end of a turn sets them again if anything is
-// left. Callbacks that a program asks for on a thread of its choice (CleanupSome, RunNow, Shutdown)
-// wait for no turn.
+// is over. Who passes one by keeps its bit, for the turn may end with records left. Callbacks that
+// a program asks for on a thread of its choice (CleanupSome, RunNow, Shutdown) wait for no turn.
 
 #ifndef ELEGY_SRC_WEAK_DELIVERY_H_
 #define ELEGY_SRC_WEAK_DELIVERY_H_
