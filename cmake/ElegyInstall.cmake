@@ -27,6 +27,8 @@ install(FILES
   "${PROJECT_BINARY_DIR}/elegy-config-version.cmake"
   DESTINATION "${elegy_package_dir}")
 
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
 # Paths in the pkg-config file are relative to the file, so that the installed tree can be moved.
 set(elegy_pc_dir "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH ELEGY_PC_INCLUDEDIR "${elegy_pc_dir}" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")

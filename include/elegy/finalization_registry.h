@@ -17,6 +17,7 @@
 #include "elegy/internal/object_pointer.h"
 #include "elegy/internal/registry_core.h"
 #include "elegy/mutator.h"
+#include "elegy/registry_options.h"
 #include "elegy/visitor.h"
 
 namespace elegy {
@@ -97,14 +98,18 @@ class TypedRegistryCore final : public RegistryCore {
 // view of it reads cleared, `cleanup` runs with the held value: on the home mutator (the one that
 // made the registry) at one of its safepoints, or on any if the options say so or the home has
 // detached. Each registration is delivered exactly once, or cancelled, or dropped with its dead
-// registry or at the heap's shutdown. Order and timing are not promised.
+// registry or at the heap's shutdown. Order and timing are not promised. Callbacks run on one
+// thread at a time unless the options say so, or the program asks for them on several
+// (CleanupSome).
 //
 // Registrations do not keep the registry alive; queued records do, until they have run. The held
 // value is traced strongly: if it refers to the target, the target never dies. What the cleanup
 // captures is not traced. The cleanup may do anything, also register, unregister, collect and end
 // turns; its exception leaves the safepoint, that record is spent and the rest stay queued. So may
-// the held value's moves and destructor, which run without a lock; no Unregister finds it before it
-// has been moved into its registration.
+// the held value's moves, which run without a lock; no Unregister finds it before it has been moved
+// into its registration. Its destructor runs without a lock, too: after the callback, or where the
+// registration is cancelled or dropped, which may be on a collector thread. It must neither touch
+// managed objects, which nothing keeps for it, nor register, nor wait for a collection.
 //
 // Everything done to a target before it died happens before its callback. Thread-safe. Register,
 // Unregister of one record and Cancel are O(1) amortised.
@@ -128,6 +133,9 @@ class FinalizationRegistry {
   // InvalidArgument: a null target or token, a target that is the held value, or external bytes
   // beyond PTRDIFF_MAX. FailedPrecondition after Heap::Shutdown. ResourceExhausted if a cycle did
   // not make room within max_heap_bytes. If it fails the held value is destroyed with the call.
+  // What the held value's move throws leaves it, and nothing is registered. Fatal, with a message,
+  // on a thread that is not attached to the registry's heap, as Unregister and Track are. A
+  // safepoint where it finds no room.
   template <ObjectPointer P>
   absl::Status Register(P&& target, Held held, RegisterOptions options = {}) {
     return Add(internal::AddressIn(target), false, nullptr, std::move(held), options).status();

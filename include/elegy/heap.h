@@ -20,14 +20,15 @@ class HeapImpl;
 
 struct HeapOptions {
   // What objects, weak tables and records may take in all, in bytes. 0: three quarters of what the
-  // machine or its cgroup has.
+  // machine has, or the control groups around the process allow, if that is less.
   std::size_t max_heap_bytes = 0;
   // The first collection starts about here. Later ones of a heap that is not close to its limit
   // start by themselves after half as much again has been allocated at least.
   std::size_t initial_heap_bytes = 16 << 20;
   // The next cycle of a larger heap is paced to finish before live bytes * growth_factor; above 1.
   double growth_factor = 2.0;
-  // 0: a quarter of the cores, at least one.
+  // 0: a quarter of the cores that the thread which makes the heap may use (by its affinity, and by
+  // the processor time that its control groups allow), at least one.
   int marker_threads = 0;
   // False: only handles are roots; a raw pointer must not live across a safepoint, and every Make
   // is one.
@@ -63,7 +64,9 @@ class Heap {
 
   // Runs a full cycle begun after the call. When it returns, what was unreachable is gone: weak
   // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
-  // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned.
+  // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned. Fatal, with a
+  // message, in a destructor, a Trace, an observer or an on_ready of this heap, which would wait
+  // for itself, as WriteSnapshot and PrepareFork are.
   void Collect(StackState caller = StackState::kMayHoldPointers);
 
   // Asks for a cycle and returns at once.
@@ -83,7 +86,8 @@ class Heap {
   absl::Status WriteSnapshot(std::ostream& out);
 
   // Replaces the observer; null removes it. It runs on a collector thread and must not touch
-  // managed objects, nor call SetObserver.
+  // managed objects, nor call SetObserver, nor wait for this heap's collector; an exception ends
+  // the program.
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
 
   // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator

@@ -52,6 +52,12 @@ class Mutator {
   // strong references back: what they name then is no object, though nothing else gets its memory
   // while they do. Weak views of it read cleared after the next cycle. What is once a slot or weak
   // cell of the object stays one while the constructor runs.
+  //
+  // Its destructor runs once, some time after its death, when all weak views of it read cleared: on
+  // a collector thread, or where the heap is destroyed. It must not touch managed objects, which
+  // may be gone already, nor make any, nor register, nor wait for this heap's collector (fatal,
+  // with a message), and it must not throw. What needs more belongs into a FinalizationRegistry's
+  // callback.
   template <class T, class... A>
   T* Make(A&&... args) {
     return internal::MakeIn<T>(*core_, std::forward<A>(args)...);
@@ -71,7 +77,8 @@ class Mutator {
       SafepointSlowly();
   }
 
-  // Answers handshakes, then runs at most that many queued callbacks; returns how many ran.
+  // Answers handshakes, then runs at most that many queued callbacks; returns how many ran. A
+  // safepoint in all else: it waits for what Heap::AdjustExternalBytes has let through, too.
   std::size_t DrainFinalization(std::size_t max_callbacks = SIZE_MAX);
 
   // Ends the turn: lets go of the kept-alive targets, then a Safepoint. With kNoPointers this

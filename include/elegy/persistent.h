@@ -59,7 +59,9 @@ class RootHandle {
 
 // A root: keeps its target alive from anywhere outside the heap, as a global, a local, a field of a
 // std container. It may be copied, moved, assigned and destroyed on any thread, attached or not,
-// also after its heap's end, when it reads null and may be given an object of another heap.
+// also after its heap's end, when it reads null and may be given an object of another heap. Several
+// threads may read one handle at once; who changes it needs the caller's synchronisation, as with a
+// std::shared_ptr.
 //
 // Errors: std::bad_alloc if no node can be had; an address in no heap is fatal, with a message.
 // Complexity: O(1); the first assignment of a non-null target and destruction take a short lock.

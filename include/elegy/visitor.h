@@ -29,8 +29,9 @@ struct VisitorAccess;
 //   void Trace(elegy::Visitor& visitor) const { visitor.Trace(next_); visitor.Trace(owner_); }
 //
 // It must visit every slot and every weak cell of the object, and nothing else; what it reads
-// besides them must not change once the object is built. It runs on collector threads, on two at
-// once perhaps, while mutators change the slots. An aggregate needs no Trace: its fields are
+// besides them must not change once the object is built. It runs on collector threads and, when
+// these fall behind, inside Make on mutators, on several at once perhaps, while mutators change the
+// slots: it takes no lock, and makes no objects. An aggregate needs no Trace: its fields are
 // visited one by one.
 struct Visitor {
  public:

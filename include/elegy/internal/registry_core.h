@@ -63,38 +63,9 @@
 #include "elegy/internal/mutex.h"
 #include "elegy/internal/traced_table.h"
 #include "elegy/internal/value_ops.h"
+#include "elegy/registry_options.h"
 
 namespace elegy {
-
-// Where in the program something was said.
-struct SourceLocation {
-  const char* file = "";
-  int line = 0;
-
-  static constexpr SourceLocation Current(const char* file = __builtin_FILE(),
-                                          int line = __builtin_LINE()) {
-    return {file, line};
-  }
-};
-
-struct RegisterOptions {
-  // Native bytes that the target keeps: counted by the heap until the record is delivered,
-  // cancelled or dropped.
-  std::size_t external_bytes = 0;
-  // Named in the log when the registry dies with this registration undelivered.
-  SourceLocation location = SourceLocation::Current();
-};
-
-struct RegistryOptions {
-  enum class RunOn {
-    kHomeMutator,  // the mutator that made the registry; once that has detached, any
-    kAnyMutator,   // callbacks may run on several threads at once
-  };
-  RunOn run_on = RunOn::kHomeMutator;
-  // Called on a collector thread when the queue stops being empty: post to an event loop here. It
-  // must not touch managed objects.
-  absl::AnyInvocable<void()> on_ready;
-};
 
 namespace internal {
 
