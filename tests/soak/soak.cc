@@ -86,7 +86,6 @@ class Soak {
     rounds_++;
     const bool sound = RunThreadsRound() && RunFaultsRound();
     resident_ = ResidentBytes();
-    if (rounds_ == 1) resident_first_ = resident_;
     if (rounds_ <= kWarmUpRounds) resident_early_ = std::max(resident_early_, resident_);
     PrintRound();
     // ThreadSanitizer's runtime keeps something of each thread and each address that ever was.
@@ -105,7 +104,7 @@ class Soak {
     print("records", figures.records);
     print("accounted", figures.accounted);
     print("faults", faults_);
-    print("memory_first_kib", resident_first_ >> 10);
+    print("memory_early_kib", resident_early_ >> 10);
     print("memory_last_kib", resident_ >> 10);
   }
 
@@ -188,7 +187,6 @@ class Soak {
   std::uint64_t acts_ = 0;
   std::uint64_t faults_ = 0;
   std::size_t resident_ = 0;
-  std::size_t resident_first_ = 0;
   std::size_t resident_early_ = 0;
 };
 
