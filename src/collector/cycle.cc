@@ -306,10 +306,8 @@ void HeapImpl::Sweep(CycleReport& report) {
   report.live_bytes = swept.live_bytes;
   report.reusable_bytes = swept.reusable_bytes;
   const std::uint64_t born = Grown(allocated_at_start_, state_.accounting.allocated.Get());
-  state_.old_live_bytes.Subtract(state_.old_live_bytes.Get());
-  state_.old_live_bytes.Add(swept.live_bytes - std::min(swept.live_bytes, born));
-  live_bytes_.Subtract(before);
-  live_bytes_.Add(report.live_bytes);
+  state_.old_live_bytes.Set(swept.live_bytes - std::min(swept.live_bytes, born));
+  live_bytes_.Set(report.live_bytes);
   const std::uint64_t had = before + Grown(allocated_at_last_flip_, allocated_at_flip_);
   report.freed_bytes = had > report.live_bytes ? had - report.live_bytes : 0;
   allocated_at_last_flip_ = allocated_at_flip_;

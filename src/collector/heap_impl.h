@@ -28,8 +28,7 @@ namespace elegy::internal {
 class PhaseTimes {
  public:
   void Add(std::uint64_t ns) {
-    last_.Subtract(last_.Get());
-    last_.Add(ns);
+    last_.Set(ns);
     max_.Update(ns);
     total_.Add(ns);
   }

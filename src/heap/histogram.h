@@ -36,7 +36,9 @@ class Counter {
   void Subtract(std::uint64_t value) {
     value_.fetch_sub(value, std::memory_order_relaxed);  // as above
   }
-  std::uint64_t Get() const { return value_.load(std::memory_order_relaxed); }  // as above
+  // By the only thread that changes it: who reads beside it sees the one value or the other.
+  void Set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }  // as above
+  std::uint64_t Get() const { return value_.load(std::memory_order_relaxed); }       // as above
 
  private:
   std::atomic<std::uint64_t> value_{0};

@@ -176,8 +176,8 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
 }  // namespace
 
 SweepResult SweepAll(HeapState& heap, std::uint32_t epoch) {
-  heap.swept_live_bytes.Subtract(heap.swept_live_bytes.Get());  // nobody else sweeps yet
-  heap.swept_reusable_bytes.Subtract(heap.swept_reusable_bytes.Get());
+  heap.swept_live_bytes.Set(0);  // nobody else sweeps yet
+  heap.swept_reusable_bytes.Set(0);
   ReleaseHeld(heap);
   // Counted before it can be taken, so that the count never reaches zero too early.
   AddUnswept(heap, 1);

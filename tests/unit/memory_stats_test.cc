@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <cstddef>
@@ -94,6 +95,29 @@ TEST_F(MemoryStatsTest, WhoLeavesMakesNoCycleCountMoreThanThereIs) {
   EXPECT_LT(counts[1], 1'000'000u);
   EXPECT_EQ(counts[2], 0u);
   EXPECT_LT(before, 1'000'000u);
+}
+
+// Whoever reads beside a cycle sees what the last one found, or what this one has.
+TEST_F(MemoryStatsTest, FiguresOfTheLastCycleAreNeverBetweenTwo) {
+  const std::vector<Persistent<Node>> nodes = NoInline([] { return MakeMany(100); });
+  CollectPrecisely();
+  const std::uint64_t live = heap().Stats().live_bytes;
+  std::atomic<bool> stop{false};
+  std::thread collecting([&] {
+    while (!stop) heap().Collect();
+  });
+  std::uint64_t torn = 0;
+  const std::uint64_t first = heap().Stats().cycles;
+  {
+    const BlockingRegion region(mutator());
+    while (heap().Stats().cycles < first + 300) {
+      const HeapStats stats = heap().Stats();
+      torn += stats.live_bytes != live || stats.marking.last_ns == 0 ? 1 : 0;
+    }
+    stop = true;
+    collecting.join();
+  }
+  EXPECT_EQ(torn, 0u);
 }
 
 // Up to what the mutator has not used up of the blocks that it has claimed.
