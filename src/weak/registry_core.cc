@@ -201,6 +201,7 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
   for (int attempt = 0;; attempt++) {
     bool moves = false;
     try {
+      if (attempt == 1) AwaitRoomFor(mutator, ops_, held, {target_start, token_start, self_});
       const auto name = TryAdd(mutator, target_start, token_start, held, options, &moves);
       KeepAlive(target);
       KeepAlive(token);
@@ -210,7 +211,6 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
       if (moves) throw;  // from the held value's own move, which cannot be made twice
       if (attempt == 1) return absl::ResourceExhaustedError("elegy: no room for a record");
     }
-    AwaitRoomFor(mutator, ops_, held, {target_start, token_start, self_});
   }
 }
 
