@@ -360,16 +360,17 @@ TEST_F(RegistryLifetimeTest, WhatOnReadyCapturesIsDestroyedWithoutALock) {
   };
   auto captured = std::make_shared<OtherMutator>(heap());
   const std::weak_ptr<OtherMutator> observed = captured;
+  Persistent<Registry> registry;
   NoInline([&] {
     RegistryOptions options;
     options.on_ready = [captured = std::move(captured)] {};
-    auto* const registry =
-        Make<Registry>([this](int held) { calls.push_back(held); }, std::move(options));
+    registry = Make<Registry>([this](int held) { calls.push_back(held); }, std::move(options));
     RegisterDoomed(*registry, 1);
-    heap().Collect();
-    registry->CleanupSome();
   });
+  Collect();
+  NoInline([&] { registry->CleanupSome(); });
   ASSERT_THAT(calls, ElementsAre(1));
+  registry = nullptr;
   Collect();
   mutator().Safepoint();
   EXPECT_TRUE(observed.expired());
