@@ -55,7 +55,7 @@ TEST_F(AttachmentDeathTest, WeakReadsNeedAMutator) {
   EXPECT_DEATH(reference->IsCleared(), kNotAttached);
   EXPECT_DEATH(reference->RefersTo(nullptr), kNotAttached);
   EXPECT_DEATH(weak.Get(), "not attached");
-  EXPECT_DEATH(WeakPersistent<Node> copy = weak, "not attached");
+  EXPECT_DEATH(static_cast<void>(WeakPersistent<Node>(weak)), "not attached");
 }
 
 TEST_F(AttachmentDeathTest, WeakCollectionsNeedAMutator) {

@@ -95,7 +95,7 @@ struct Held {
 
 TEST_F(MemoryRoomTest, ARegistryKeepsTargetAndHeldValue) {
   int calls = 0;
-  const Persistent registry = Make<FinalizationRegistry<Held>>([&](Held held) {
+  const Persistent registry = Make<FinalizationRegistry<Held>>([&](const Held& held) {
     calls++;
     EXPECT_EQ(held.node->value, held.number);
   });
