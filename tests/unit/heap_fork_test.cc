@@ -405,6 +405,37 @@ TEST_F(HeapForkTest, CallbacksOfAVanishedThreadAreOver) {
   EXPECT_EQ(heap().Stats().records_delivered, 2u);
 }
 
+// A registry whose callbacks one thread runs at a time is not that thread's for ever.
+TEST_F(HeapForkTest, WhatAVanishedThreadHadStillToRunIsTheChilds) {
+  std::atomic<int> ran{0};
+  std::atomic<bool> leave{false};
+  Persistent<FinalizationRegistry<int>> registry;
+  Actor other(heap());
+  other.Do([&] {
+    registry = Make<FinalizationRegistry<int>>([&](int) {
+      if (ran++ > 0) return;
+      const BlockingRegion region(Mutator::Current());
+      while (!leave) std::this_thread::yield();
+    });
+  });
+  NoInline([&] {
+    for (int i = 0; i < 3; i++) ASSERT_TRUE(registry->Register(Make<Node>(), i).ok());
+  });
+  CollectPrecisely();
+  while (ran == 0) mutator().Safepoint();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    mutator().Safepoint();
+    EXPECT_EQ(ran, 3);
+  });
+  heap().AfterFork();
+  EXPECT_EQ(ran, 1);
+  leave = true;
+  ExpectSuccess(child);
+  while (ran < 3) mutator().Safepoint();
+}
+
 TEST_F(HeapForkTest, NobodyWaitsForAVanishedThreadsFactory) {
   using Cache = WeakCache<int, Node>;
   const Persistent<Cache> cache(Make<Cache>());
