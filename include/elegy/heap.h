@@ -65,8 +65,8 @@ class Heap {
   // Runs a full cycle begun after the call. When it returns, what was unreachable is gone: weak
   // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
   // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned. Fatal, with a
-  // message, on a thread of this heap's collector (in a destructor, an observer, an on_ready), which
-  // would wait for itself, as WriteSnapshot and PrepareFork are.
+  // message, on a thread of this heap's collector (in a destructor, an observer, an on_ready),
+  // which would wait for itself, as WriteSnapshot and PrepareFork are.
   void Collect(StackState caller = StackState::kMayHoldPointers);
 
   // Asks for a cycle and returns at once.
