@@ -22,6 +22,36 @@ constexpr std::size_t kFirstCapacity = 8;
 // How many entries the collector looks at while it holds the lock once.
 constexpr std::size_t kStride = 128;
 
+// How often it begins again. Then it keeps the lock to the end: mutators may rebuild a table, which
+// holds the lock as long, more often than it can be walked.
+constexpr int kMostRestarts = 3;
+
+// A walk of the collector through a table's entries, some each time it has the lock.
+class EntryWalk {
+ public:
+  // The next entries, of so many in all, are those from begin() to end().
+  void Advance(std::uint64_t layout, std::size_t all) {
+    if (layout != layout_) {
+      layout_ = layout;
+      end_ = 0;
+      starts_++;
+    }
+    begin_ = end_;
+    end_ = starts_ > kMostRestarts ? all : std::min(begin_ + kStride, all);
+    has_ended_ = end_ == all;
+  }
+  std::size_t begin() const { return begin_; }
+  std::size_t end() const { return end_; }
+  bool HasEnded() const { return has_ended_; }
+
+ private:
+  std::uint64_t layout_ = UINT64_MAX;  // no table's
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  int starts_ = 0;
+  bool has_ended_ = false;
+};
+
 }  // namespace
 
 WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
@@ -255,21 +285,15 @@ std::uint64_t WeakTable::NextLive(MutatorCore& core, std::uint64_t after, void**
 
 void WeakTable::Mark(TableMarker& marker) {
   if (ops_.trace == nullptr) return;
-  std::uint64_t layout = UINT64_MAX;
-  for (std::size_t next = 0;;) {
+  for (EntryWalk walk; !walk.HasEnded();) {
+    ELEGY_CHAOS_POINT("about to mark entries");
     MutexLock lock(mutex_);
-    if (layout != layout_) {
-      layout = layout_;
-      next = 0;
-    }
-    const std::size_t all = End();
-    const std::size_t end = std::min(next + kStride, all);
-    for (; next < end; next++) {
-      void* const key = At(next).Key();
+    walk.Advance(layout_, End());
+    for (std::size_t i = walk.begin(); i < walk.end(); i++) {
+      void* const key = At(i).Key();
       if (key == nullptr || !marker.IsMarkedOrFile(key, *this)) continue;
-      ops_.trace(ValueAt(next), marker.visitor());
+      ops_.trace(ValueAt(i), marker.visitor());
     }
-    if (next == all) return;
   }
 }
 
@@ -280,27 +304,21 @@ void WeakTable::MarkValueOf(void* key, Visitor& visitor) {
 
 std::size_t WeakTable::ClearDead(const Liveness& liveness) {
   std::size_t cleared = 0;
-  std::uint64_t layout = UINT64_MAX;
-  for (std::size_t next = 0;;) {
+  for (EntryWalk walk; !walk.HasEnded();) {
+    ELEGY_CHAOS_POINT("about to clear entries");
     MutexLock lock(mutex_);
-    if (layout != layout_) {
-      layout = layout_;
-      next = 0;
-    }
-    const std::size_t all = End();
-    const std::size_t end = std::min(next + kStride, all);
-    for (; next < end; next++) {
-      void* const key = At(next).Key();
+    walk.Advance(layout_, End());
+    for (std::size_t i = walk.begin(); i < walk.end(); i++) {
+      void* const key = At(i).Key();
       if (key == nullptr || liveness.IsLive(key)) continue;
       std::size_t number;
       const std::size_t slot = Arrays()->Find(key, number);
-      EraseAt(slot, next);
+      EraseAt(slot, i);
       cleared++;
     }
-    if (next < all) continue;
-    ShrinkIfSparse();
-    return cleared;
+    if (walk.HasEnded()) ShrinkIfSparse();
   }
+  return cleared;
 }
 
 // Gives memory back after many keys have died. Without room for the smaller array, it stays.

@@ -2,13 +2,18 @@
 // what is wrong.
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <sstream>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
@@ -133,12 +138,12 @@ TEST_F(AttachmentDeathTest, AMutatorDoesNotEndInsideItsBlockingRegion) {
 
 TEST(HeapEndDeathTest, AHeapOutlivesItsMutators) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  constexpr char kMessage[] = "elegy: a Heap is destroyed while a Mutator is attached to it";
+  constexpr char kWaitsForItself[] = "elegy: a Heap is destroyed while a Mutator is attached to it";
   auto heap = std::make_unique<Heap>(TestOptions());
   Mutator mutator(*heap);
-  EXPECT_DEATH(heap.reset(), kMessage);
+  EXPECT_DEATH(heap.reset(), kWaitsForItself);
   const BlockingRegion region(mutator);
-  EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kMessage);
+  EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kWaitsForItself);
 }
 
 TEST_F(AttachmentDeathTest, PrepareForkAndAfterForkGoTogether) {
@@ -165,10 +170,10 @@ TEST_F(AttachmentDeathTest, ADestructorMakesNoObjects) {
 }
 
 // Who waits for the collector on one of its threads would wait for ever.
+constexpr char kWaitsForItself[] = "elegy: the collector waits for itself";
+
 class WaitingCollectorDeathTest : public HeapTest {
  protected:
-  static constexpr char kMessage[] = "elegy: the collector waits for itself";
-
   WaitingCollectorDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
@@ -187,7 +192,7 @@ TEST_F(WaitingCollectorDeathTest, InADestructor) {
     NoInline([this] { Make<Collecting>(heap()); });
     CollectPrecisely();
   };
-  EXPECT_DEATH(die(), kMessage);
+  EXPECT_DEATH(die(), kWaitsForItself);
 }
 
 TEST_F(WaitingCollectorDeathTest, InADestructorAtTheHeapsEnd) {
@@ -198,7 +203,7 @@ TEST_F(WaitingCollectorDeathTest, InADestructorAtTheHeapsEnd) {
       Make<Collecting>(heap);
     }).join();
   };
-  EXPECT_DEATH(die(), kMessage);
+  EXPECT_DEATH(die(), kWaitsForItself);
 }
 
 TEST_F(WaitingCollectorDeathTest, InAnObserver) {
@@ -206,13 +211,13 @@ TEST_F(WaitingCollectorDeathTest, InAnObserver) {
     heap().SetObserver([wait](const HeapEvent&) { wait(); });
     CollectPrecisely();
   };
-  EXPECT_DEATH(die([this] { heap().Collect(); }), kMessage);
-  EXPECT_DEATH(die([this] { heap().PrepareFork().IgnoreError(); }), kMessage);
+  EXPECT_DEATH(die([this] { heap().Collect(); }), kWaitsForItself);
+  EXPECT_DEATH(die([this] { heap().PrepareFork().IgnoreError(); }), kWaitsForItself);
   EXPECT_DEATH(die([this] {
                  std::ostringstream out;
                  heap().WriteSnapshot(out).IgnoreError();
                }),
-               kMessage);
+               kWaitsForItself);
 }
 
 TEST_F(WaitingCollectorDeathTest, InOnReady) {
@@ -223,7 +228,61 @@ TEST_F(WaitingCollectorDeathTest, InOnReady) {
     NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 1).ok()); });
     CollectPrecisely();
   };
-  EXPECT_DEATH(die(), kMessage);
+  EXPECT_DEATH(die(), kWaitsForItself);
+}
+
+// Marking waits for the Trace, wherever that runs.
+enum class Marks { kCollector, kMarkerThread, kMutator };
+
+thread_local bool is_mutator = false;
+
+Marks WhoMarks() {
+  if (is_mutator) return Marks::kMutator;
+  std::array<char, 16> name = {};
+  pthread_getname_np(pthread_self(), name.data(), name.size());
+  return std::string_view(name.data()) == "elegy-marker" ? Marks::kMarkerThread : Marks::kCollector;
+}
+
+class CollectingInTrace {
+ public:
+  CollectingInTrace(Heap& heap, Marks where) : heap_(heap), where_(where) {}
+  // Others let the one go ahead.
+  void Trace(Visitor&) const {
+    if (WhoMarks() == where_) heap_.Collect();
+    if (where_ != Marks::kCollector) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
+ private:
+  Heap& heap_;
+  const Marks where_;
+};
+
+class WaitingTraceDeathTest : public HeapTest {
+ protected:
+  WaitingTraceDeathTest() : HeapTest({.initial_heap_bytes = 1 << 20, .marker_threads = 2}) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+  }
+
+  // Has some marked, while this mutator allocates.
+  void MarkSome(Marks where) {
+    is_mutator = true;
+    std::vector<Persistent<CollectingInTrace>> objects;
+    for (int i = 0; i < 20'000; i++) objects.emplace_back(Make<CollectingInTrace>(heap(), where));
+    const std::uint64_t cycles = heap().Stats().cycles;
+    while (heap().Stats().cycles < cycles + 3) Make<Node>();
+  }
+};
+
+TEST_F(WaitingTraceDeathTest, OnTheCollectorsThread) {
+  EXPECT_DEATH(MarkSome(Marks::kCollector), kWaitsForItself);
+}
+
+TEST_F(WaitingTraceDeathTest, OnAMarkerThread) {
+  EXPECT_DEATH(MarkSome(Marks::kMarkerThread), kWaitsForItself);
+}
+
+TEST_F(WaitingTraceDeathTest, OnAMutatorThatHelps) {
+  EXPECT_DEATH(MarkSome(Marks::kMutator), kWaitsForItself);
 }
 
 // But it may wait for another heap.

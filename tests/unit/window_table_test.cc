@@ -1,8 +1,12 @@
 // A look-up that takes no lock has found its key's entry and not yet read the value; meanwhile the
 // key is deleted and others are inserted. It gets its own value, or none.
+//
+// The collector walks a table, and each time that it has let go of its lock the table is rebuilt.
+// The walk ends.
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 
 #include "elegy/elegy.h"
@@ -49,6 +53,72 @@ TEST(WindowTableTest, ALookUpGetsNoOtherKeysValue) {
     reader.Await();
     ASSERT_NE(found, kOther);
   }
+}
+
+// Rebuilds a map each time that the collector's thread passes a point, up to a number of times.
+class Rebuilder {
+ public:
+  static constexpr int kMost = 1000;
+
+  Rebuilder(Heap& heap, std::uint64_t point) : point_(point), writer_(heap) {
+    writer_.Do([this] {
+      map_ = Make<Map>();
+      for (auto& key : keys_) {
+        key = Make<Counted>(1, census_);
+        ASSERT_TRUE(map_->Set(key.get(), key.get()).ok());
+      }
+    });
+  }
+  ~Rebuilder() {
+    writer_.Do([this] {
+      map_ = nullptr;
+      for (auto& key : keys_) key = nullptr;
+    });
+  }
+
+  void Watch() { internal::AtNextPassage(point_, &Rebuild, this); }
+  int passages() const { return passages_; }
+
+ private:
+  static void Rebuild(void* rebuilder) { static_cast<Rebuilder*>(rebuilder)->Rebuild(); }
+  void Rebuild() {
+    if (++passages_ == kMost) return;
+    // Entries are taken and left behind until there is no place left: then the table is rebuilt.
+    writer_.Do([this] {
+      for (int i = 0; i < 4; i++) {
+        for (const auto& key : keys_) {
+          ASSERT_TRUE(map_->Delete(key.get()));
+          ASSERT_TRUE(map_->Set(key.get(), key.get()).ok());
+        }
+      }
+    });
+    Watch();
+  }
+
+  const std::uint64_t point_;
+  Census census_;
+  Actor writer_;
+  Persistent<Map> map_;
+  std::array<Persistent<Counted>, 1000> keys_;
+  int passages_ = 0;
+};
+
+TEST(WindowTableTest, MarkingEndsThoughTheTableIsRebuiltAllTheTime) {
+  Heap heap(TestOptions());
+  Rebuilder rebuilder(heap, ChaosPointOf("about to mark entries"));
+  rebuilder.Watch();
+  heap.Collect();
+  EXPECT_GT(rebuilder.passages(), 1);
+  EXPECT_LT(rebuilder.passages(), Rebuilder::kMost);
+}
+
+TEST(WindowTableTest, ClearingEndsThoughTheTableIsRebuiltAllTheTime) {
+  Heap heap(TestOptions());
+  Rebuilder rebuilder(heap, ChaosPointOf("about to clear entries"));
+  rebuilder.Watch();
+  heap.Collect();
+  EXPECT_GT(rebuilder.passages(), 1);
+  EXPECT_LT(rebuilder.passages(), Rebuilder::kMost);
 }
 
 }  // namespace

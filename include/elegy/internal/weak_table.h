@@ -30,8 +30,9 @@
 // and reads each like a weak cell.
 //
 // The collector walks the array by entry numbers, some entries at a time; each compaction gives the
-// table a new `layout`, upon which a walk begins again. An entry that is inserted behind a walk is
-// what it would be if the walk had ended: its value is shaded, and its key lives.
+// table a new `layout`, upon which a walk begins again; after some of those it keeps the lock to its
+// end. An entry that is inserted behind a walk is what it would be if the walk had ended: its value
+// is shaded, and its key lives.
 
 #ifndef ELEGY_INTERNAL_WEAK_TABLE_H_
 #define ELEGY_INTERNAL_WEAK_TABLE_H_
