@@ -21,8 +21,9 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length);
 }  // namespace internal
 
 // A managed array: made by MakeArray<T>(length), its length never changes. Elements are slots, weak
-// cells, structs of them, or any slot-free type; they are value-initialised. Elements that are
-// slots are atomic; an index is not checked.
+// cells, structs of them, or any slot-free type, with a default constructor; they are
+// value-initialised. Elements that are slots are atomic; an index is not checked. An optional slot
+// of an element stays as it was initialised, engaged or not.
 template <class T>
 class Array {
  public:
@@ -71,6 +72,8 @@ inline constexpr bool kIsZeroInitialised<WeakMember<T>> = true;
 template <class T>
 constexpr TypeDescription DescribeArray() {
   CheckManaged<T>();
+  static_assert(std::is_default_constructible_v<T>,
+                "elegy: an element needs a default constructor, for all are made at once");
   TypeDescription info;
   info.name = NameOf<Array<T>>();
   if constexpr (MayHaveSlots<T>()) {

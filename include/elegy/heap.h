@@ -65,8 +65,8 @@ class Heap {
   // Runs a full cycle begun after the call. When it returns, what was unreachable is gone: weak
   // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
   // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned. Fatal, with a
-  // message, on a thread of this heap's collector (in a destructor, an observer, an on_ready),
-  // which would wait for itself, as WriteSnapshot and PrepareFork are.
+  // message, in a destructor, a Trace, an observer or an on_ready of this heap, which would wait
+  // for itself, as WriteSnapshot and PrepareFork are. No lock that a destructor takes may be held.
   void Collect(StackState caller = StackState::kMayHoldPointers);
 
   // Asks for a cycle and returns at once.
@@ -76,6 +76,7 @@ class Heap {
   // much more than the collector can follow waits for it at its next safepoint, for up to 0.2 s.
   void AdjustExternalBytes(std::ptrdiff_t delta);
 
+  // Thread-safe; O(registries), of whose list it takes the lock.
   HeapStats Stats() const;
 
   // Collects, then writes the graph of live objects as a Chrome DevTools .heapsnapshot (JSON).

@@ -47,8 +47,9 @@ class IterableWeakMap : private WeakMap<K, V> {
   }
 
   // Calls fn(key, value) for each live entry, at most once, with its value at that moment, without
-  // a lock held. fn may change the map, collect and end turns: an entry deleted before its turn is
-  // not visited, one added meanwhile may be. O(n log n).
+  // a lock held; no safepoint in itself. fn may change the map, collect and end turns: an entry
+  // deleted before its turn is not visited, one added meanwhile may be, so that it ends only if
+  // they are added more slowly than visited. O(n log n).
   template <std::invocable<K*, typename Base::Plain> F>
   void ForEach(F&& fn) const {
     std::uint64_t order = 0;
@@ -65,7 +66,7 @@ class IterableWeakMap : private WeakMap<K, V> {
         key = static_cast<K*>(given);
         value = Base::Read(stored);
       }
-      fn(key, *value);
+      fn(key, *std::move(value));
     }
   }
 };

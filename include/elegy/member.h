@@ -43,7 +43,11 @@ class Member {
     slot_.Store(target);
     return *this;
   }
-  Member& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+  // A template, lest {} be as good for it as for a null T*.
+  template <std::same_as<std::nullptr_t> N>
+  Member& operator=(N) {
+    return *this = static_cast<T*>(nullptr);
+  }
   template <class U>
   requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Member& operator=(
       const Member<U>& other) {

@@ -47,7 +47,8 @@ class Mutator {
 
   // A new managed object: aggregates are initialised with braces, other types with parentheses.
   // Answers handshakes, never runs a callback. Throws std::bad_alloc past max_heap_bytes, once a
-  // full cycle has failed to make room; a constructor's exception leaves nothing behind. A
+  // full cycle has failed to make room. It waits for that cycle, which runs destructors: the caller
+  // may hold no lock that a destructor takes. A constructor's exception leaves nothing behind. A
   // constructor may hand out `this`, also to other threads. Before it throws it has to take all
   // strong references back: what they name then is no object, though nothing else gets its memory
   // while they do. Weak views of it read cleared after the next cycle. What is once a slot or weak
@@ -124,7 +125,10 @@ class TurnScope {
 
 // Around a system call, a lock, a wait: the collector answers handshakes in this thread's place and
 // does not wait for it. No managed object may be touched inside. Regions nest. Entering and leaving
-// cost one atomic exchange each; leaving waits while the collector is scanning this very stack.
+// cost one atomic exchange each, entering also a copy of 1 KiB of the stack: so a region may be a
+// member of a scope of the program's own, or be made by a function, whose frames take no more than
+// that. Leaving waits while the collector is scanning this very stack. Fatal, with a message: on
+// another thread than the mutator's; and safepoints and (where it is noticed) Make inside.
 class BlockingRegion {
  public:
   explicit BlockingRegion(Mutator& mutator);

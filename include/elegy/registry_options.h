@@ -24,7 +24,9 @@ struct RegisterOptions {
   // Native bytes that the target keeps: counted by the heap until the record is delivered,
   // cancelled or dropped.
   std::size_t external_bytes = 0;
-  // Named in the log when the registry dies with this registration undelivered.
+  // Named in the log when the registry dies with this registration undelivered. Where the options
+  // are made with braces, RegisterOptions{...}, or left out, it is the caller's line; of an object
+  // declared without braces it is this one.
   SourceLocation location = SourceLocation::Current();
 };
 

@@ -20,10 +20,11 @@ enum class CycleStep {
   kSwept,          // dead objects have been destroyed and their memory is free
 };
 
-// Takes over a heap's cycles for its lifetime: while it exists a cycle goes no further than it has
-// been advanced to. One stepper for a heap at a time, used by one thread, which may be a mutator of
-// the heap: while it waits, the collector answers handshakes in its place, and its stack is
-// scanned. Other mutators have to reach safepoints by themselves.
+// Takes over a heap's cycles: from the first AdvanceTo to FinishCycle a cycle goes no further than
+// it has been advanced to. Before and after, cycles run as they come. One stepper for a heap at a
+// time, used by one thread, which may be a mutator of the heap: while it waits, the collector
+// answers handshakes in its place, and its stack is scanned. Other mutators have to reach
+// safepoints by themselves.
 class CycleStepper {
  public:
   // Waits for a cycle that is running.

@@ -3,11 +3,16 @@
 #ifndef ELEGY_TRAITS_H_
 #define ELEGY_TRAITS_H_
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace elegy {
@@ -43,6 +48,14 @@ template <class T>
 inline constexpr bool kHasNoSlots<std::weak_ptr<T>> = kHasNoSlots<std::remove_extent_t<T>>;
 template <class T, class A>
 inline constexpr bool kHasNoSlots<std::vector<T, A>> = kHasNoSlots<T>;
+template <class T, std::size_t N>
+inline constexpr bool kHasNoSlots<std::array<T, N>> = kHasNoSlots<T>;
+template <class T>
+inline constexpr bool kHasNoSlots<std::optional<T>> = kHasNoSlots<T>;
+template <class T, class U>
+inline constexpr bool kHasNoSlots<std::pair<T, U>> = kHasNoSlots<T>&& kHasNoSlots<U>;
+template <class... T>
+inline constexpr bool kHasNoSlots<std::tuple<T...>> = (kHasNoSlots<T> && ...);
 
 }  // namespace elegy
 

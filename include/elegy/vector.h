@@ -15,7 +15,7 @@
 namespace elegy {
 
 // Behind a Member (made by Make<Vector<T>>()) or as a field of a managed object, which must visit
-// it in its Trace. Elements as an Array's; a struct must be movable.
+// it in its Trace. Elements as an Array's, without optional slots; a struct must be movable.
 //
 // Thread-safety: elements that are slots are atomic; operations that change the size need the
 // caller's synchronisation against each other and against readers. The collector needs none.
@@ -43,6 +43,10 @@ class Vector {
   T& back() { return (*this)[size_ - 1]; }
 
   void push_back(T value) {
+    static_assert(!internal::HasOptionalSlots<T>(),
+                  "elegy: a Vector's element cannot have an optional slot, which would become or "
+                  "cease to be one behind the collector's back: use the slot itself, which can be "
+                  "null");
     if (size_ == capacity()) {
       constexpr std::size_t kFirstCapacity = 4;
       if (size_ > SIZE_MAX / 2) throw std::bad_alloc();

@@ -217,6 +217,30 @@ constexpr bool MayHaveSlots() {
   });
 }
 
+// Whether F has an optional slot or weak cell somewhere, but for fields that have a Trace.
+template <class F>
+constexpr bool HasOptionalSlots() {
+  if constexpr (kIsSlot<F> || kHasNoSlots<F> || HasOwnTrace<F>) {
+    return false;
+  } else if constexpr (kIsOptional<F>) {
+    return MayHaveSlots<typename F::value_type>();
+  } else if constexpr (kIsStdArray<F>) {
+    return HasOptionalSlots<typename F::value_type>();
+  } else if constexpr (kIsTupleLike<F>) {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (HasOptionalSlots<std::remove_cv_t<std::tuple_element_t<I, F>>>() || ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<F>>());
+  } else {
+    CheckTraceable<F>();
+    using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (HasOptionalSlots<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() || ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Fields>>());
+  }
+}
+
 }  // namespace internal
 
 template <class S>

@@ -3,6 +3,7 @@
 #ifndef ELEGY_WEAK_REF_H_
 #define ELEGY_WEAK_REF_H_
 
+#include <concepts>
 #include <cstddef>
 
 #include "elegy/internal/weak_cell.h"
@@ -22,9 +23,12 @@ namespace elegy {
 template <class T>
 class WeakRef {
  public:
-  // Of null: born cleared. A target of another heap is fatal, with a message.
+  // Of null: born cleared. A target of another heap is fatal, with a message, and so is a WeakRef
+  // outside the heap, which no cycle would clear. Throws std::bad_alloc, as Deref does, if the
+  // kept-alive list cannot grow.
   explicit WeakRef(T* target) {
     if (target == nullptr) return;
+    internal::CheckManagedWeakRef(internal::CurrentMutator(), this);
     internal::WriteWeakCell(cell_, internal::AddressOf(target));
     stamp_.Keep(internal::CurrentMutator(), internal::AddressOf(target));
   }
@@ -54,9 +58,11 @@ class WeakRef {
 
 // A weak cell as a field of a managed object, or as an element of an Array or Vector. Its target is
 // kept by the reader's stack alone, not for the turn. With conservative_stacks off, it must be put
-// into a handle before the next safepoint.
+// into a handle before the next safepoint. Outside the heap it is a plain pointer, on its way into
+// an object: nobody clears it.
 //
-// Thread-safety: Get and assignment are atomic. Complexity: O(1).
+// Errors: a target of another heap is fatal, with a message, when written and when read. Assignment
+// may throw std::bad_alloc. Thread-safety: Get and assignment are atomic. Complexity: O(1).
 template <class T>
 class WeakMember {
  public:
@@ -75,7 +81,11 @@ class WeakMember {
     internal::WriteWeakCell(cell_, internal::AddressOf(target));
     return *this;
   }
-  WeakMember& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
+  // A template, lest {} be as good for it as for a null T*.
+  template <std::same_as<std::nullptr_t> N>
+  WeakMember& operator=(N) {
+    return *this = static_cast<T*>(nullptr);
+  }
 
   // The target, or null once it has died.
   T* Get() const { return static_cast<T*>(cell_.Read(internal::CurrentMutator())); }

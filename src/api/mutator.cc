@@ -73,16 +73,19 @@ Mutator& Mutator::Current() {
 }
 
 void Mutator::SafepointSlowly() {
+  internal::CheckUse(*impl_);
   internal::AnswerIfAsked(*impl_);
   RunReadyAndPay(*impl_, StackState::kMayHoldPointers, SIZE_MAX);
 }
 
 std::size_t Mutator::DrainFinalization(std::size_t max_callbacks) {
+  internal::CheckUse(*impl_);
   internal::AnswerIfAsked(*impl_);
   return RunReadyAndPay(*impl_, StackState::kMayHoldPointers, max_callbacks);
 }
 
 void Mutator::EndTurn(StackState stack) {
+  internal::CheckUse(*impl_);
   BeginTurn(*impl_);
   {
     const StackStateScope scope(*impl_, stack);
@@ -93,6 +96,7 @@ void Mutator::EndTurn(StackState stack) {
 }
 
 void Mutator::EndTurnQuietly() {
+  internal::CheckUse(*impl_);
   BeginTurn(*impl_);
   internal::AnswerIfAsked(*impl_);
 }
@@ -105,11 +109,15 @@ TurnScope::~TurnScope() noexcept(false) {
   }
 }
 
+// Its caller may return while the region lasts, and that one's caller: what they have pushed of
+// their callers' registers is copied with this frame.
 BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
+  constexpr std::size_t kFramesOfMakers = 1 << 10;
+  internal::CheckThread(mutator_);
   if (mutator_.blocking_depth++ == 0) {
     mutator_.in_region = true;
     internal::EnterBlocked(mutator_,
-                           static_cast<char*>(__builtin_frame_address(0)) + 2 * sizeof(void*));
+                           static_cast<char*>(__builtin_frame_address(0)) + kFramesOfMakers);
   }
 }
 

@@ -162,6 +162,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   clearing_times_.Add(report.clearing_ns);
   sweeping_times_.Add(report.sweeping_ns);
   PlanNext(report);
+  state_.roots->Trim();
   report.longest_delay_ns = state_.cycle_delay_max.Take();
   if (state_.logs) LogCycle(state_, report);
   cycles_.Add(1);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "elegy/internal/registry_core.h"
 #include "elegy/visitor.h"
 #include "src/collector/heap_walk.h"
@@ -89,16 +90,16 @@ std::vector<Node> CollectNodes(HeapState& state) {
   return nodes;
 }
 
-void WriteJsonString(std::ostream& out, std::string_view text) {
-  out << '"';
+std::string JsonString(std::string_view text) {
+  std::string quoted = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') out << '\\';
-    out << c;
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
   }
-  out << '"';
+  return quoted + '"';
 }
 
-constexpr std::string_view kMeta =
+constexpr char kMeta[] =
     R"({"node_fields":["type","name","id","self_size","edge_count","trace_node_id"],)"
     R"("node_types":[["synthetic","object","array"],"string","number","number","number","number"],)"
     R"("edge_fields":["type","name_or_index","to_node"],)"
@@ -116,37 +117,43 @@ class SnapshotWriter {
   }
 
   void Write() {
-    out_ << "{\"snapshot\":{\"meta\":" << kMeta << ",\"node_count\":" << nodes_.size()
-         << ",\"edge_count\":" << CountEdges() << ",\"trace_function_count\":0},\n\"nodes\":[";
+    Put("{\"snapshot\":{\"meta\":", kMeta, ",\"node_count\":", nodes_.size(),
+        ",\"edge_count\":", CountEdges(), ",\"trace_function_count\":0},\n\"nodes\":[");
     for (std::size_t i = 0; i < nodes_.size(); i++) {
       const Node& node = nodes_[i];
-      out_ << (i == 0 ? "" : ",\n") << node.type << ',' << names_.at(node.name) << ',' << 2 * i + 1
-           << ',' << node.bytes << ',' << CountEdgesOf(node) << ",0";
+      Put(i == 0 ? "" : ",\n", static_cast<int>(node.type), ",", names_.at(node.name), ",",
+          2 * i + 1, ",", node.bytes, ",", CountEdgesOf(node), ",0");
     }
-    out_ << "],\n\"edges\":[";
+    Put("],\n\"edges\":[");
     bool first = true;
     for (const Node& node : nodes_) {
       std::size_t index = 0;
       for (const Edge& edge : node.edges) {
         const auto place = places_.find(edge.target);
         if (place == places_.end()) continue;
-        out_ << (first ? "" : ",\n") << edge.type << ',' << index++ << ','
-             << place->second * kNodeFields;
+        Put(first ? "" : ",\n", static_cast<int>(edge.type), ",", index++, ",",
+            place->second * kNodeFields);
         first = false;
       }
     }
-    out_ << "],\n\"trace_function_infos\":[],\"trace_tree\":[],\"samples\":[],\"locations\":[],\n"
-            "\"strings\":[";
+    Put("],\n\"trace_function_infos\":[],\"trace_tree\":[],\"samples\":[],\"locations\":[],\n"
+        "\"strings\":[");
     std::vector<std::string_view> strings(names_.size());
     for (const auto& [name, number] : names_) strings[number] = name;
     for (std::size_t i = 0; i < strings.size(); i++) {
-      if (i > 0) out_ << ",\n";
-      WriteJsonString(out_, strings[i]);
+      Put(i == 0 ? "" : ",\n", JsonString(strings[i]));
     }
-    out_ << "]}\n";
+    Put("]}\n");
   }
 
  private:
+  // Whatever the stream's locale and flags.
+  template <class... Parts>
+  void Put(const Parts&... parts) {
+    const std::string text = absl::StrCat(parts...);
+    out_.write(text.data(), static_cast<std::streamsize>(text.size()));
+  }
+
   // Targets that are still being constructed are not in the graph.
   std::size_t CountEdgesOf(const Node& node) const {
     std::size_t count = 0;

@@ -7,7 +7,9 @@
 //
 // Blocks held back for their own kind (src/heap/held_blocks.h) are free, but still count towards
 // max_heap_bytes for who takes blocks, lest both together pass it. Who takes native memory may have
-// their share: it does not wait for two cycles.
+// their share: it does not wait for two cycles. Then blocks that are held back may not be taken
+// again before there is room for both. For that each of the two changes its own sum first and then
+// looks at the other's: of two at once, one at least sees both changes, and undoes its own.
 
 #ifndef ELEGY_SRC_HEAP_ACCOUNTING_H_
 #define ELEGY_SRC_HEAP_ACCOUNTING_H_
@@ -20,7 +22,8 @@
 
 namespace elegy::internal {
 
-// All orderings are relaxed: sums that nothing else hangs on.
+// Orderings are relaxed, for these are sums that nothing else hangs on, but where two of them have
+// to be seen together.
 class Accounting {
  public:
   // Adds to what counts towards max_heap_bytes, if there is room beside what is held back.
@@ -28,20 +31,32 @@ class Accounting {
     std::size_t used = taken_.load(std::memory_order_relaxed);  // as above
     do {
       if (bytes > max_bytes || used > max_bytes - bytes) return false;
-    } while (!taken_.compare_exchange_weak(used, used + bytes,
-                                           std::memory_order_relaxed));  // as above
+    } while (!taken_.compare_exchange_weak(
+        used, used + bytes,
+        std::memory_order_seq_cst,    // for TryTakeNative: see the head of this file
+        std::memory_order_relaxed));  // as above
     return true;
   }
   void Give(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
   // For weak tables and records: what is held back is room, too.
   bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
-    return TryTake(bytes, max_bytes + Held());
+    if (!TryTake(bytes, max_bytes + Held())) return false;
+    if (Fits(max_bytes)) return true;
+    Give(bytes);
+    return false;
   }
 
-  // Of what has been taken, so much is held back; or is no longer.
+  // Of what has been taken, so much is held back; or is no longer, which needs no room if it goes
+  // to the pool, where Give follows.
   void Hold(std::size_t bytes) { held_.fetch_add(bytes, std::memory_order_relaxed); }    // as above
   void Unhold(std::size_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
-  std::size_t Held() const { return held_.load(std::memory_order_relaxed); }             // as above
+  bool TryUnhold(std::size_t bytes, std::size_t max_bytes) {
+    held_.fetch_sub(bytes, std::memory_order_seq_cst);  // see the head of this file
+    if (Fits(max_bytes)) return true;
+    Hold(bytes);
+    return false;
+  }
+  std::size_t Held() const { return held_.load(std::memory_order_relaxed); }  // as above
 
   // Without what is held back.
   std::size_t Taken() const {
@@ -87,6 +102,13 @@ class Accounting {
   Counter pending_external;
 
  private:
+  // Whether what is in use, with native memory, is within the limit.
+  bool Fits(std::size_t max_bytes) const {
+    const std::size_t held = held_.load(std::memory_order_seq_cst);  // see the head of this file
+    const std::size_t taken = taken_.load(std::memory_order_seq_cst);
+    return taken <= held || taken - held <= max_bytes;
+  }
+
   std::atomic<std::size_t> taken_{0};
   std::atomic<std::size_t> held_{0};
   std::atomic<std::int64_t> budget_{0};

@@ -73,28 +73,47 @@ void BlockPool::SetFree(std::size_t block, std::size_t count, bool value) {
     }
   }
   free_count_ = value ? free_count_ + count : free_count_ - count;
-  if (value) first_free_word_ = std::min(first_free_word_, block / 64);
+  if (!value) return;
+  // What was free before these blocks is now of the same run; if it is as long as the class, that
+  // run is known already.
+  for (std::size_t i = 0; i < kRunClasses; i++) {
+    const std::size_t earliest = block - std::min(block, LeastOf(i) - 1);
+    first_run_word_[i] = std::min(first_run_word_[i], earliest / 64);
+  }
 }
 
-std::size_t BlockPool::FindOne() {
-  while (first_free_word_ < free_.size() && free_[first_free_word_] == 0) first_free_word_++;
-  if (first_free_word_ == free_.size()) return kNoBlock;
-  return first_free_word_ * 64 +
-         static_cast<std::size_t>(std::countr_zero(free_[first_free_word_]));
+std::size_t BlockPool::NextThatIs(bool free, std::size_t block, std::size_t end) const {
+  while (block < end) {
+    const std::uint64_t word = free ? free_[block / 64] : ~free_[block / 64];
+    const std::uint64_t rest = word >> (block % 64);
+    if (rest != 0) return std::min(block + static_cast<std::size_t>(std::countr_zero(rest)), end);
+    block = (block / 64 + 1) * 64;
+  }
+  return end;
 }
 
 std::size_t BlockPool::FindRun(std::size_t count) {
   if (free_count_ < count) return kNoBlock;
-  std::size_t length = 0;
-  for (std::size_t block = first_free_word_ * 64; block < free_.size() * 64; block++) {
-    if (length == 0 && block % 64 == 0 && free_[block / 64] == 0) {
-      block += 63;
-      continue;
-    }
-    length = IsFree(block) ? length + 1 : 0;
-    if (length == count) return block + 1 - count;
+  const std::size_t run_class = ClassOf(count);
+  const std::size_t all = free_.size() * 64;
+  std::size_t first = kNoBlock;  // where a run of the class begins
+  std::size_t found = kNoBlock;
+  std::size_t block = first_run_word_[run_class] * 64;
+  while (found == kNoBlock && (block = NextThatIs(true, block, all)) < all) {
+    const std::size_t end = NextThatIs(false, block, std::min(block + count, all));
+    if (first == kNoBlock && end - block >= LeastOf(run_class)) first = block;
+    if (end - block == count) found = block;
+    block = end;
   }
-  return kNoBlock;
+  first_run_word_[run_class] = std::min(first, all) / 64;
+  return found;
+}
+
+std::size_t BlockPool::FreeAtFrontier(std::size_t most) const {
+  const std::size_t all = free_.size() * 64;
+  std::size_t count = 0;
+  while (count < most && count < all && IsFree(all - count - 1)) count++;
+  return count;
 }
 
 namespace {
@@ -143,10 +162,10 @@ bool BlockPool::Grow(std::size_t blocks) {
 
 std::size_t BlockPool::Take(std::size_t count, bool* reads_zero) {
   MutexLock lock(mutex_);
-  std::size_t block = count == 1 ? FindOne() : FindRun(count);
+  std::size_t block = FindRun(count);
   if (block == kNoBlock) {
-    if (!Grow(count)) return kNoBlock;
-    block = count == 1 ? FindOne() : FindRun(count);
+    if (!Grow(count - FreeAtFrontier(count))) return kNoBlock;
+    block = FindRun(count);
     ELEGY_CHECK(block != kNoBlock);
   }
   const std::size_t discarded = discarded_count_;
@@ -170,6 +189,10 @@ std::size_t BlockPool::NextResidentRun(std::size_t below, std::size_t keep, std:
   if (free_count_ - discarded_count_ <= keep) return kNoBlock;
   std::size_t block = std::min(below, free_.size() * 64);
   while (block > 0) {
+    if (block % 64 == 0 && (free_[block / 64 - 1] & ~discarded_[block / 64 - 1]) == 0) {
+      block -= 64;  // nothing there to give back
+      continue;
+    }
     const std::size_t end = block;
     bool resident = false;
     while (block > 0 && IsFree(block - 1) && end - block < kMostDiscard) {

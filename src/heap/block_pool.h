@@ -6,7 +6,9 @@
 #ifndef ELEGY_SRC_HEAP_BLOCK_POOL_H_
 #define ELEGY_SRC_HEAP_BLOCK_POOL_H_
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -21,6 +23,7 @@ namespace elegy::internal {
 class BlockPool {
  public:
   static constexpr std::size_t kNoBlock = SIZE_MAX;
+  static constexpr std::size_t kExactRuns = 16;
 
   // Reserves room for that many bytes of blocks. Throws std::bad_alloc.
   explicit BlockPool(std::size_t bytes);
@@ -50,7 +53,7 @@ class BlockPool {
 
   // `count` neighbouring free blocks, or kNoBlock if the range is spent or the system refuses. The
   // caller must describe them. *reads_zero: whether all of their memory is fresh, or as good as.
-  // O(1) for one block but for a search that resumes where the last one ended.
+  // O(1) for up to kExactRuns blocks, but for a search that resumes where the last one ended.
   std::size_t Take(std::size_t count, bool* reads_zero = nullptr);
   void Give(std::size_t block, std::size_t count);
 
@@ -62,12 +65,28 @@ class BlockPool {
   std::size_t TrimTo(std::size_t bytes);
 
  private:
+  // Runs of free blocks are searched by class: of lengths up to kExactRuns, and from powers of two.
+  static constexpr std::size_t kRunClasses = kExactRuns + 40;
+  static constexpr std::size_t ClassOf(std::size_t count) {
+    if (count <= kExactRuns) return count - 1;
+    return kExactRuns + static_cast<std::size_t>(std::bit_width(count / kExactRuns)) - 2;
+  }
+  // The least length of a class.
+  static constexpr std::size_t LeastOf(std::size_t run_class) {
+    if (run_class < kExactRuns) return run_class + 1;
+    return kExactRuns << (run_class - kExactRuns + 1);
+  }
+
   bool IsFree(std::size_t block) const ELEGY_REQUIRES(mutex_) {
     return (free_[block / 64] >> (block % 64) & 1) != 0;
   }
   void SetFree(std::size_t block, std::size_t count, bool value) ELEGY_REQUIRES(mutex_);
-  std::size_t FindOne() ELEGY_REQUIRES(mutex_);
+  // The first block from `block` on, before `end`, that is or is not free; or `end`.
+  std::size_t NextThatIs(bool free, std::size_t block, std::size_t end) const
+      ELEGY_REQUIRES(mutex_);
   std::size_t FindRun(std::size_t count) ELEGY_REQUIRES(mutex_);
+  // How many free blocks there are just below the frontier, if less than `most`.
+  std::size_t FreeAtFrontier(std::size_t most) const ELEGY_REQUIRES(mutex_);
   // The highest run of free blocks below `below` that still has memory, while more than `keep` free
   // blocks have; or kNoBlock.
   std::size_t NextResidentRun(std::size_t below, std::size_t keep, std::size_t& count)
@@ -92,7 +111,9 @@ class BlockPool {
   std::vector<std::uint64_t> discarded_ ELEGY_GUARDED_BY(mutex_);
   std::size_t free_count_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::size_t discarded_count_ ELEGY_GUARDED_BY(mutex_) = 0;
-  std::size_t first_free_word_ ELEGY_GUARDED_BY(mutex_) = 0;  // no free block in a word before it
+  // For each class of lengths: no run of free blocks of at least that length begins in a word
+  // before this. So what a search has passed over is not searched again.
+  std::array<std::size_t, kRunClasses> first_run_word_ ELEGY_GUARDED_BY(mutex_) = {};
 };
 
 }  // namespace elegy::internal

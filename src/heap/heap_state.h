@@ -184,8 +184,8 @@ struct HeapState : HeapCore {
   RootTable* const roots;
 };
 
-// The heap whose objects the calling thread marks or destroys: as a thread of its collector, or as a
-// mutator that helps it to mark.
+// The heap whose objects the calling thread marks or destroys: as a thread of its collector, or as
+// a mutator that helps it to mark.
 inline constinit thread_local const HeapState* t_collecting = nullptr;
 
 inline HeapState& StateOf(MutatorCore& mutator) { return static_cast<HeapState&>(*mutator.heap); }

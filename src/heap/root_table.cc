@@ -1,5 +1,6 @@
 #include "src/heap/root_table.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -8,21 +9,37 @@
 
 namespace elegy::internal {
 
+void RootTable::AddChunk(Nodes& nodes, bool strong) {
+  auto fresh = std::make_unique<RootNode[]>(kChunkNodes);
+  nodes.with_room.reserve(nodes.chunks.size() + 1);
+  nodes.vacant.reserve(nodes.chunks.size() + 1);
+  if (nodes.vacant.empty()) {
+    nodes.chunks.emplace_back();
+    nodes.vacant.push_back(static_cast<std::uint32_t>(nodes.chunks.size() - 1));
+  }
+  const std::uint32_t place = nodes.vacant.back();
+  nodes.vacant.pop_back();
+  nodes.with_room.push_back(place);
+  nodes.empty++;
+  Chunk& chunk = nodes.chunks[place];
+  chunk.nodes = std::move(fresh);
+  for (std::size_t i = kChunkNodes; i > 0; i--) {
+    RootNode& node = chunk.nodes[i - 1];
+    node.table = this;
+    node.strong = strong;
+    node.chunk = place;
+    node.next_free = std::exchange(chunk.free, &node);
+  }
+}
+
 RootNode* RootTable::NewNode(void* target, bool strong) {
   MutexLock lock(mutex_);
   Nodes& nodes = strong ? strong_ : weak_;
-  if (nodes.free == nullptr) {
-    nodes.chunks.push_back(std::make_unique<RootNode[]>(kChunkNodes));
-    for (std::size_t i = kChunkNodes; i > 0; i--) {
-      RootNode& node = nodes.chunks.back()[i - 1];
-      node.table = this;
-      node.strong = strong;
-      node.next_free = nodes.free;
-      nodes.free = &node;
-    }
-  }
-  RootNode* const node = nodes.free;
-  nodes.free = node->next_free;
+  if (nodes.with_room.empty()) AddChunk(nodes, strong);
+  Chunk& chunk = nodes.chunks[nodes.with_room.back()];
+  RootNode* const node = std::exchange(chunk.free, chunk.free->next_free);
+  if (chunk.free == nullptr) nodes.with_room.pop_back();
+  if (chunk.used++ == 0) nodes.empty--;
   node->cell.Set(target);
   used_++;
   return node;
@@ -35,12 +52,47 @@ void RootTable::FreeNode(RootNode* node, bool shade) {
     if (shade) ShadeLocked(node->cell.Target());
     node->cell.Set(nullptr);
     Nodes& nodes = node->strong ? strong_ : weak_;
-    node->next_free = nodes.free;
-    nodes.free = node;
+    Chunk& chunk = nodes.chunks[node->chunk];
+    if (chunk.free == nullptr) nodes.with_room.push_back(node->chunk);
+    node->next_free = std::exchange(chunk.free, node);
+    if (--chunk.used == 0) nodes.empty++;
     used_--;
     last = used_ == 0 && heap() == nullptr;
   }
   if (last) delete this;
+}
+
+std::unique_ptr<RootNode[]> RootTable::TakeEmpty(bool strong, std::size_t& place) {
+  constexpr std::size_t kLookedAt = 256;
+  constexpr std::size_t kLeastKept = 4;
+  MutexLock lock(mutex_);
+  Nodes& nodes = strong ? strong_ : weak_;
+  const std::size_t in_use = nodes.chunks.size() - nodes.vacant.size() - nodes.empty;
+  if (nodes.empty <= std::max(kLeastKept, in_use / 4)) {
+    place = 0;
+    return nullptr;
+  }
+  place = std::min(place, nodes.with_room.size());
+  const std::size_t stop = place - std::min(place, kLookedAt);
+  while (place > stop) {
+    place--;
+    const std::uint32_t number = nodes.with_room[place];
+    Chunk& chunk = nodes.chunks[number];
+    if (chunk.used != 0) continue;
+    nodes.with_room[place] = nodes.with_room.back();
+    nodes.with_room.pop_back();
+    nodes.vacant.push_back(number);
+    nodes.empty--;
+    chunk.free = nullptr;
+    return std::move(chunk.nodes);
+  }
+  return nullptr;
+}
+
+void RootTable::Trim() {
+  for (const bool strong : {true, false}) {
+    for (std::size_t place = SIZE_MAX; place != 0;) TakeEmpty(strong, place);  // freed unlocked
+  }
 }
 
 void RootTable::StoreShading(RootNode& node, void* target) {
@@ -80,8 +132,9 @@ void RootTable::Detach(RootTable* table) {
     MutexLock lock(table->mutex_);
     table->heap_.store(nullptr, std::memory_order_release);  // pairs with heap()
     for (Nodes* nodes : {&table->strong_, &table->weak_}) {
-      for (auto& chunk : nodes->chunks) {
-        for (std::size_t i = 0; i < kChunkNodes; i++) chunk[i].cell.Set(nullptr);
+      for (Chunk& chunk : nodes->chunks) {
+        if (chunk.nodes == nullptr) continue;
+        for (std::size_t i = 0; i < kChunkNodes; i++) chunk.nodes[i].cell.Set(nullptr);
       }
     }
     last = table->used_ == 0;

@@ -18,6 +18,10 @@
 // is still to come to this node; if it is, what is condemned is not written. The collector passes
 // through the lock once after the phase is Idle again, before it forgets what it has condemned.
 //
+// A chunk whose nodes have all been given back is passed over by the collector, and freed when a
+// cycle has ended, but for as many as a fourth of those in use: no walk over them is under way
+// then.
+//
 // The table is shared between its heap and its nodes: the last of them deletes it. Detach nulls all
 // nodes at the heap's end.
 
@@ -26,6 +30,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -68,18 +73,33 @@ class RootTable {
       MutexLock lock(mutex_);
       const Nodes& nodes = strong ? strong_ : weak_;
       if (i >= nodes.chunks.size()) return;
-      for (std::size_t k = 0; k < kChunkNodes; k++) f(nodes.chunks[i][k].cell);
+      if (nodes.chunks[i].used == 0) continue;
+      for (std::size_t k = 0; k < kChunkNodes; k++) f(nodes.chunks[i].nodes[k].cell);
     }
   }
+  // Frees most of the chunks without a node in use; between cycles.
+  void Trim();
 
   // The heap's end: all nodes read null. Deletes the table once its last node has gone.
   static void Detach(RootTable* table);
 
  private:
-  struct Nodes {
-    std::vector<std::unique_ptr<RootNode[]>> chunks;
+  struct Chunk {
+    std::unique_ptr<RootNode[]> nodes;  // null: it has been freed
     RootNode* free = nullptr;
+    std::uint32_t used = 0;
   };
+  struct Nodes {
+    std::vector<Chunk> chunks;  // a node knows its place in here
+    // Places of chunks with a free node, and of freed ones: each has room for all.
+    std::vector<std::uint32_t> with_room;
+    std::vector<std::uint32_t> vacant;
+    std::size_t empty = 0;  // chunks none of whose nodes is in use
+  };
+
+  void AddChunk(Nodes& nodes, bool strong) ELEGY_REQUIRES(mutex_);
+  // The memory of an empty chunk, if there are too many: looks at some of with_room below `place`.
+  std::unique_ptr<RootNode[]> TakeEmpty(bool strong, std::size_t& place);
 
   ~RootTable() = default;
   void ShadeLocked(void* target) ELEGY_REQUIRES(mutex_);

@@ -67,13 +67,14 @@ class Space {
   // list needs memory to take the block in, wherever it goes.
   void AddFreshBlock(std::size_t block);
 
-  // Blocks that are held, `most` of them at most, as TakeAvailable. Calls describe(block) for each,
-  // before a sweep can find it.
-  template <class F>
-  void TakeHeld(std::size_t most, F&& describe, std::vector<std::uint32_t>& blocks) {
+  // Blocks that are held, `most` of them at most, as TakeAvailable, and as long as may_take().
+  // Calls describe(block) for each, before a sweep can find it.
+  template <class MayTake, class F>
+  void TakeHeld(std::size_t most, MayTake&& may_take, F&& describe,
+                std::vector<std::uint32_t>& blocks) {
     MutexLock lock(mutex_);
     const std::size_t first = blocks.size();
-    for (std::size_t left = ShareOf(held_.Count(), most); left > 0; left--) {
+    for (std::size_t left = ShareOf(held_.Count(), most); left > 0 && may_take(); left--) {
       const auto block = static_cast<std::uint32_t>(held_.TakeLowest());
       describe(std::size_t{block});
       blocks_.push_back(block);

@@ -122,12 +122,12 @@ void ReuseHeldBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32
   HeapState& state = mutator.state;
   space.TakeHeld(
       state.accounting.BeyondGoal() ? 1 : Space::kMostTaken,
+      [&] { return state.accounting.TryUnhold(kBlockBytes, state.options.max_heap_bytes); },
       [&](std::size_t block) {
         // Described first, as in FreshBlock.
         state.pool.Info(block).Describe(BlockKind::kSmall, space.Number(), 0, mutator.epoch);
       },
       blocks);
-  state.accounting.Unhold(blocks.size() * kBlockBytes);
 }
 
 // A fresh block, for whose bytes there is room; or kNoBlock if another cycle may help.
@@ -262,8 +262,12 @@ void ListSpan(MutatorImpl& mutator, const TypeInfo& type, std::size_t head, std:
 // Like ReuseHeldBlocks.
 Span HeldSpan(HeapState& state, const TypeInfo& type, std::size_t count) {
   MutexLock lock(state.large_mutex);
-  const std::size_t head = state.held_spans.Take(type, count);
-  if (head != BlockPool::kNoBlock) state.accounting.Unhold(count * kBlockBytes);
+  std::size_t head = state.held_spans.Take(type, count);
+  if (head != BlockPool::kNoBlock &&
+      !state.accounting.TryUnhold(count * kBlockBytes, state.options.max_heap_bytes)) {
+    state.held_spans.Add(type, {head, count});  // where it was: needs no memory
+    head = BlockPool::kNoBlock;
+  }
   return {head, /*reads_zero=*/false};
 }
 
@@ -354,6 +358,7 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                      std::size_t alignment) {
   ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
   auto& mutator = static_cast<MutatorImpl&>(core);
+  CheckUse(mutator);
   const auto stride = static_cast<std::uint32_t>(std::min(bytes, kMaxSmallBytes));
   const std::uint32_t number = AssignSpace(type, stride);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
@@ -363,6 +368,7 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed) {
   auto& mutator = static_cast<MutatorImpl&>(core);
+  CheckUse(mutator);
   const std::uint32_t first = AssignArraySpaces(type);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, zeroed);
   const std::size_t size_class = ArrayClassOf(bytes, alignment);

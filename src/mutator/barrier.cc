@@ -84,7 +84,7 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
   while (true) {
     const std::uint64_t word = state.phase.Load();
     ELEGY_CHAOS_POINT("phase read, cell not");
-    void* const target = Target();
+    void* const target = OwnTarget(core);
     ELEGY_CHAOS_POINT("cell read, mark not");
     if (target == nullptr || PhaseWord::PhaseOf(word) == Phase::kIdle) return target;
     const ObjectRef ref = state.Resolve(target);
@@ -107,7 +107,7 @@ void* WeakCell::ReadWhileCollecting(MutatorCore& core) const {
 
 const void* WeakCell::PeekAfterFlip(MutatorCore& core) const {
   const auto& state = StateOf(core);
-  const void* const target = Target();
+  const void* const target = OwnTarget(core);
   if (target == nullptr) return nullptr;
   const ObjectRef ref = state.Resolve(target);
   const bool live = state.MarkBits().Test(ref.block, ref.index) && !IsCondemned(state, ref.start);

@@ -1,13 +1,14 @@
 // Waiting of who takes native memory faster than the collector finds it dead.
 //
-// Such memory is told to the heap with a few words of managed memory for each MiB, so that its
-// mutator hardly ever comes to the allocation's slow path, where it would help or wait. Who tells
-// of some while the heap is a whole cycle's room beyond its goal owes a wait instead: its next
-// safepoint, unless the callbacks that it runs free enough, lasts until the running cycle has
-// ended, and then runs the callbacks for what that has found dead. So native memory stays below the
-// goal, that room, and what each thread tells of between two safepoints. The wait is bounded,
-// because a thread may reach a safepoint with a lock held that another one waits for, so that the
-// cycle cannot end.
+// Such memory, and the arrays of weak tables that have been replaced by larger ones or emptied,
+// which only the end of a cycle frees, is told to the heap with a few words of managed memory for
+// each MiB, so that its mutator hardly ever comes to the allocation's slow path, where it would
+// help or wait. Who tells of some while the heap is a whole cycle's room beyond its goal owes a
+// wait instead: its next safepoint, unless the callbacks that it runs free enough, lasts until the
+// running cycle has ended, and then runs the callbacks for what that has found dead. So native
+// memory stays below the goal, that room, and what each thread tells of between two safepoints. The
+// wait is bounded, because a thread may reach a safepoint with a lock held that another one waits
+// for, so that the cycle cannot end.
 
 #ifndef ELEGY_SRC_MUTATOR_EXTERNAL_DEBT_H_
 #define ELEGY_SRC_MUTATOR_EXTERNAL_DEBT_H_

@@ -108,7 +108,7 @@ void ScanRoots(MutatorImpl& mutator) {
   }
   NoteConstructingCells(mutator);
   candidates.insert(candidates.end(), mutator.callback_roots.begin(), mutator.callback_roots.end());
-  if (state.options.conservative_stacks) ScanStack(mutator, candidates);
+  ScanStack(mutator, candidates);
   MutexLock lock(state.candidates_mutex);
   state.kept.push_back(mutator.kept.Share());
   state.candidates.push_back(std::move(candidates));

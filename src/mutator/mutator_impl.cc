@@ -16,7 +16,7 @@ namespace {
 
 // More than a thread's frames between entering the blocked state and its caller: so that entering
 // it needs no memory.
-constexpr std::size_t kMostLostFrames = 512;
+constexpr std::size_t kMostLostFrames = 1024;
 
 std::uint64_t NextId() {
   static std::atomic<std::uint64_t> next{1};
@@ -27,8 +27,9 @@ std::uint64_t NextId() {
 
 MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()) {
   heap = &heap_state;
-  static thread_local const void* const stack_base = platform::StackBase();
-  stack.base = stack_base;
+  static thread_local const platform::StackBounds bounds = platform::StackOfThread();
+  stack.lowest = bounds.lowest;
+  stack.base = bounds.base;
   stack.lost_frames.reserve(kMostLostFrames);
   MutexLock lock(state.mutators_mutex);
   AdoptNewestState(state, *this);
@@ -37,6 +38,22 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   state.attached.fetch_add(1, std::memory_order_acq_rel);  // as declared
   // A safepoint soon looks whether registries without a home have records ready.
   control.store(kRecordsReady, std::memory_order_relaxed);  // published by the lock
+}
+
+void CheckThread(const MutatorImpl& mutator) {
+  if (t_mutator == &mutator) return;
+  if (t_mutator == nullptr) FailNotAttached();
+  Fail("an elegy::Mutator is used on another thread than it was made on");
+}
+
+void CheckUse(const MutatorImpl& mutator) {
+  CheckThread(mutator);
+  if (mutator.blocking_depth != 0) {
+    Fail(
+        "a safepoint or an elegy::Make inside an elegy::BlockingRegion, where no managed object "
+        "may "
+        "be touched");
+  }
 }
 
 // Blocked while it waits for the lock, so that whoever holds it need not wait for this thread.

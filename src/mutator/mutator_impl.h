@@ -34,6 +34,7 @@ struct OwnedBlock {
 // Where a thread's stack is scanned: from `end`, the lowest address in use, to `base`. A thread
 // that is blocked has left copies of what its frames below `end` held when it entered.
 struct StackExtent {
+  const void* lowest = nullptr;  // that it may come to
   const void* base = nullptr;
   const void* end = nullptr;
   platform::Registers registers;
@@ -41,6 +42,13 @@ struct StackExtent {
 };
 
 struct Record;
+
+class MutatorImpl;
+
+// Fatal, with a message, on another thread than the mutator's.
+void CheckThread(const MutatorImpl& mutator);
+// And where its thread is inside a BlockingRegion: the collector may be acting in its place.
+void CheckUse(const MutatorImpl& mutator);
 
 // A registry's run of callbacks, and the record whose callback runs; null between two.
 struct Delivery {

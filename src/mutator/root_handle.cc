@@ -12,10 +12,12 @@ namespace elegy::internal {
 
 namespace {
 
-// The calling thread's mutator if it is attached to that heap.
+// The calling thread's mutator if it is attached to that heap and answers handshakes itself: inside
+// a BlockingRegion the collector does, and its thread is like one that is not attached.
 MutatorImpl* MutatorOf(const HeapCore* heap) {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  return mutator != nullptr && mutator->heap == heap ? mutator : nullptr;
+  return mutator != nullptr && mutator->heap == heap && mutator->blocking_depth == 0 ? mutator
+                                                                                     : nullptr;
 }
 
 HeapState& HeapOf(const void* target) {
@@ -49,16 +51,16 @@ void Barrier(MutatorImpl& mutator, const void* old_target) {
 }  // namespace
 
 void RootHandle::AssignStrong(void* target) {
-  if (node_ != nullptr && target != nullptr) {
-    HeapCore* const heap = node_->table->heap();
-    if (heap != nullptr && heap->Contains(target)) {
-      MutatorImpl* const mutator = MutatorOf(heap);
-      if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
-      Barrier(*mutator, node_->cell.Target());
-      return node_->cell.Set(target);
-    }
+  if (target == nullptr) return Replace(nullptr);
+  // The target's heap, which the caller keeps: the one that the node is of may be ending.
+  const HeapState& heap = HeapOf(target);
+  if (node_ == nullptr || node_->table != heap.roots) {
+    return Replace(heap.roots->NewNode(target, /*strong=*/true));
   }
-  Replace(target == nullptr ? nullptr : HeapOf(target).roots->NewNode(target, /*strong=*/true));
+  MutatorImpl* const mutator = MutatorOf(&heap);
+  if (mutator == nullptr) return node_->table->StoreShading(*node_, target);
+  Barrier(*mutator, node_->cell.Target());
+  node_->cell.Set(target);
 }
 
 void RootHandle::AssignWeak(void* target) {
@@ -80,7 +82,7 @@ void RootHandle::Release() noexcept {
   if (node_ == nullptr) return;
   bool shade = node_->strong;
   MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator != nullptr && mutator->state.roots == node_->table) {
+  if (mutator != nullptr && mutator->state.roots == node_->table && mutator->blocking_depth == 0) {
     if (node_->strong) Barrier(*mutator, node_->cell.Target());
     shade = false;
   }
@@ -94,7 +96,9 @@ void* RootHandle::ReadNode() const {
   MutatorImpl* const mutator = MutatorOf(heap);
   if (mutator == nullptr) {
     if (node_->cell.Target() == nullptr) return nullptr;
-    Fail("WeakPersistent::Get on a thread that is not attached to its target's heap");
+    Fail(
+        "WeakPersistent::Get on a thread that is not attached to its target's heap, or inside an "
+        "elegy::BlockingRegion");
   }
   return node_->cell.Read(*mutator);
 }

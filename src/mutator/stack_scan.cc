@@ -1,8 +1,10 @@
 #include "src/mutator/stack_scan.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include "src/base/check.h"
 #include "src/platform/platform.h"
 
 // A stack is read as raw words, across the borders of variables and frames. AddressSanitizer's red
@@ -39,9 +41,21 @@ void AddIfAccepted(const CandidateFilter& filter, std::uintptr_t word,
     candidates.push_back(reinterpret_cast<void*>(word));
 }
 
-ELEGY_READS_RAW_STACK
-std::uintptr_t ReadRaw(const void* address) {
-  return *static_cast<const volatile std::uintptr_t*>(address);
+bool IsWithin(const void* address, const void* lowest, const void* base) {
+  return address >= lowest && address < base;
+}
+
+// A stack whose limit has been raised since may reach further down.
+void CheckOwnStack(const MutatorImpl& mutator, const void* frame) {
+  const StackExtent& stack = mutator.stack;
+  if (IsWithin(frame, stack.lowest, stack.base)) [[likely]]
+    return;
+  const platform::StackBounds bounds = platform::StackOfThread();
+  if (IsWithin(frame, bounds.lowest, bounds.base)) return;
+  Fail(
+      "a safepoint on another stack than the thread's own, which would not be scanned: on a "
+      "fiber's "
+      "only with HeapOptions::conservative_stacks off");
 }
 
 // A function's own frame reaches below its frame address, and holds what it has pushed of its
@@ -52,14 +66,19 @@ void ScanCallers(MutatorImpl& mutator, std::vector<void*>& candidates) {
   ScanWords(mutator.state, __builtin_frame_address(0), mutator.stack.base, candidates);
 }
 
-// The registers by themselves: whether this frame is still there when ScanCallers runs is the
-// compiler's choice, which may see that nobody needs it any more.
+// Keeps a call before it from being made into a jump, which would take this function's frame away
+// first, and with it what it has pushed.
+inline void StayHere() { asm volatile("" : : : "memory"); }
+
+// The registers by themselves, for they may be in no frame.
 ELEGY_READS_RAW_STACK
 void ScanOwnStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
+  CheckOwnStack(mutator, __builtin_frame_address(0));
   platform::Registers registers;
   elegy_save_registers(&registers);
   ScanWords(mutator.state, &registers, &registers + 1, candidates);
   ScanCallers(mutator, candidates);
+  StayHere();
 }
 
 ELEGY_READS_RAW_STACK
@@ -67,8 +86,14 @@ void CopyCallers(MutatorImpl& mutator, const void* top) {
   mutator.stack.lost_frames.clear();
   const auto* at = static_cast<const char*>(__builtin_frame_address(0));
   for (; at < top; at += sizeof(void*)) {
-    mutator.stack.lost_frames.push_back(reinterpret_cast<const void*>(ReadRaw(at)));
+    mutator.stack.lost_frames.push_back(
+        reinterpret_cast<const void*>(*reinterpret_cast<const volatile std::uintptr_t*>(at)));
   }
+}
+
+bool IsScanned(const MutatorImpl& mutator) {
+  return mutator.stack_state != StackState::kNoPointers &&
+         mutator.state.options.conservative_stacks;
 }
 
 }  // namespace
@@ -90,7 +115,7 @@ void ScanWords(const HeapState& state, const void* begin, const void* end,
 }
 
 void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
-  if (mutator.stack_state == StackState::kNoPointers) return;
+  if (!IsScanned(mutator)) return;
   if (t_mutator == &mutator) return ScanOwnStack(mutator, candidates);
   const StackExtent& stack = mutator.stack;
   ScanWords(mutator.state, &stack.registers, &stack.registers + 1, candidates);
@@ -103,9 +128,12 @@ void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
 // and will be overwritten once they have returned: copied.
 ELEGY_READS_RAW_STACK
 void PublishStack(MutatorImpl& mutator, const void* top) {
+  if (!IsScanned(mutator)) return;
+  CheckOwnStack(mutator, __builtin_frame_address(0));
   elegy_save_registers(&mutator.stack.registers);
-  mutator.stack.end = top;
-  CopyCallers(mutator, top);
+  mutator.stack.end = std::min(top, mutator.stack.base);
+  CopyCallers(mutator, mutator.stack.end);
+  StayHere();
 }
 
 }  // namespace elegy::internal

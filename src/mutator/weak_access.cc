@@ -30,6 +30,10 @@ void FailForeign(const void* object) {
            : "a pointer to an object that is in no heap: it was not made by elegy::Make");
 }
 
+void FailWeakRefOutside() {
+  Fail("a WeakRef outside this thread's heap: make it by elegy::Make, or use a WeakPersistent");
+}
+
 namespace {
 
 bool IsMarking(const HeapState& state) {

@@ -69,13 +69,16 @@ void NameThread(const char* name);  // at most 15 characters
 std::uint32_t ThreadId();
 std::string ThreadName(std::uint32_t id);
 
-// The calling thread's stack: its highest address. The stack grows downwards. Throws
-// std::bad_alloc.
-const void* StackBase();
+// The calling thread's stack, which grows downwards from `base`. Throws std::bad_alloc.
+struct StackBounds {
+  const void* lowest;
+  const void* base;
+};
+StackBounds StackOfThread();
 
 // Room for the callee-saved registers of every supported processor.
 struct Registers {
-  const void* values[12] = {};
+  const void* values[20] = {};
 };
 
 }  // namespace elegy::internal::platform

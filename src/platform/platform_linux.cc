@@ -119,14 +119,14 @@ std::string ThreadName(std::uint32_t id) {
   return name;
 }
 
-const void* StackBase() {
+StackBounds StackOfThread() {
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) throw std::bad_alloc();
   void* lowest = nullptr;
   std::size_t bytes = 0;
   pthread_attr_getstack(&attributes, &lowest, &bytes);
   pthread_attr_destroy(&attributes);
-  return static_cast<char*>(lowest) + bytes;
+  return {lowest, static_cast<char*>(lowest) + bytes};
 }
 
 }  // namespace elegy::internal::platform
@@ -152,15 +152,21 @@ elegy_save_registers:
 asm(R"(
     .text
     .globl elegy_save_registers
+    .hidden elegy_save_registers
     .type elegy_save_registers, %function
 elegy_save_registers:
     .cfi_startproc
+    hint 34
     stp x19, x20, [x0, 0]
     stp x21, x22, [x0, 16]
     stp x23, x24, [x0, 32]
     stp x25, x26, [x0, 48]
     stp x27, x28, [x0, 64]
     str x29, [x0, 80]
+    stp d8, d9, [x0, 88]
+    stp d10, d11, [x0, 104]
+    stp d12, d13, [x0, 120]
+    stp d14, d15, [x0, 136]
     ret
     .cfi_endproc
     .size elegy_save_registers, .-elegy_save_registers

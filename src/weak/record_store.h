@@ -72,6 +72,7 @@ class RecordStore {
     void* token = nullptr;  // the object's start; null: none, or dead
     std::size_t external_bytes = 0;
     std::uint32_t next_free = 0;
+    std::uint32_t place = 0;  // among the records of its token
   };
 
   // Of records that take so many bytes each, their held values behind them.

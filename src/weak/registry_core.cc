@@ -107,7 +107,10 @@ inline RecordName RegistryCore::AddReserved(void* target, void* held,
 void RegistryCore::PrepareExtra(Record& record, void* token, std::size_t external_bytes) {
   record.extra = store_->NewExtra(token, external_bytes);
   try {
-    if (token != nullptr) by_token_[token].push_back(&record);
+    if (token == nullptr) return;
+    Records& records = by_token_[token];
+    store_->ExtraOf(record)->place = static_cast<std::uint32_t>(records.size());
+    records.push_back(&record);
   } catch (...) {
     ForgetToken(record);
     store_->FreeExtra(record);
@@ -216,12 +219,14 @@ absl::StatusOr<RecordName> RegistryCore::Add(const void* target, bool has_token,
 
 void RegistryCore::ForgetToken(Record& record) {
   if (store_->TokenOf(record) == nullptr) return;
-  const auto found = by_token_.find(std::exchange(store_->ExtraOf(record)->token, nullptr));
+  RecordStore::Extra& extra = *store_->ExtraOf(record);
+  const auto found = by_token_.find(std::exchange(extra.token, nullptr));
   if (found == by_token_.end()) return;
   Records& records = found->second;
-  const auto place = std::find(records.begin(), records.end(), &record);
-  if (place != records.end()) {
-    *place = records.back();
+  // Not if there was no memory to list it.
+  if (extra.place < records.size() && records[extra.place] == &record) {
+    store_->ExtraOf(*records.back())->place = extra.place;
+    records[extra.place] = records.back();
     records.pop_back();
   }
   if (records.empty()) by_token_.erase(found);
@@ -280,21 +285,25 @@ absl::StatusOr<bool> RegistryCore::Unregister(const void* token) {
   const MutatorImpl& mutator = CurrentImpl();
   CheckHeapOf(mutator);
   void* const start = StartOfOwn(mutator, token);
-  // Linked, for a list of its own would need memory.
-  Record* ended = nullptr;
+  Record* ended = nullptr;  // linked, for a list of its own would need memory
   {
     MutexLock lock(mutex_);
     const auto found = by_token_.find(start);
     if (found == by_token_.end() || IsDeadThoughHeld(heap_, start)) return false;
     Records& records = found->second;
     // The last first, so that they are buried in the order in which they came.
-    for (auto place = records.end(); place != records.begin();) {
-      Record& record = **--place;
+    for (std::size_t i = records.size(); i > 0; i--) {
+      Record& record = *records[i - 1];
       if (!record.CanEnd()) continue;
-      place = records.erase(place);
+      records[i - 1] = nullptr;
       store_->ExtraOf(record)->token = nullptr;
       BeginEnd(record, /*cancelled=*/true);
       record.next = std::exchange(ended, &record);
+    }
+    // Those that are still being filled.
+    records.erase(std::remove(records.begin(), records.end(), nullptr), records.end());
+    for (std::size_t i = 0; i < records.size(); i++) {
+      store_->ExtraOf(*records[i])->place = static_cast<std::uint32_t>(i);
     }
     if (records.empty()) by_token_.erase(found);
   }
@@ -342,8 +351,7 @@ void RegistryCore::AppendTargets(std::vector<const void*>& targets) {
 }
 
 void RegistryCore::DropAll(UndeliveredLog* log) {
-  // Linked, for a list of its own would need memory.
-  Record* dropped = nullptr;
+  Record* dropped = nullptr;  // as in Unregister
   {
     MutexLock lock(mutex_);
     if (!IsClosed()) last_looks_ = kLastLooks;

@@ -7,6 +7,7 @@
 
 #include "elegy/internal/layout.h"
 #include "elegy/internal/table_memory.h"
+#include "src/mutator/external_debt.h"
 #include "src/mutator/mutator_impl.h"
 
 namespace elegy::internal {
@@ -75,6 +76,8 @@ void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
     arrays->next_ = std::exchange(heap.retired, arrays);
   }
   heap.Spend(static_cast<std::int64_t>(arrays->bytes_));
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && &mutator->state == &heap) OweWaitIfFarBeyondGoal(*mutator);
 }
 
 TableArrays* TableArrays::TakeRetired(HeapState& heap) {

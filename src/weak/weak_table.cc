@@ -19,8 +19,10 @@ namespace {
 
 constexpr std::size_t kFirstCapacity = 8;
 
-// How many entries the collector looks at while it holds the lock once.
+// How many entries the collector looks at while it holds the lock once: twice as many each time
+// that it has had to wait for it, up to what takes some milliseconds.
 constexpr std::size_t kStride = 128;
+constexpr std::size_t kMostStride = std::size_t{32} << 10;
 
 // How often it begins again. Then it keeps the lock to the end: mutators may rebuild a table, which
 // holds the lock as long, more often than it can be walked.
@@ -29,15 +31,16 @@ constexpr int kMostRestarts = 3;
 // A walk of the collector through a table's entries, some each time it has the lock.
 class EntryWalk {
  public:
-  // The next entries, of so many in all, are those from begin() to end().
-  void Advance(std::uint64_t layout, std::size_t all) {
+  // The next entries, of so many in all, are those from begin() to end(). `waited`: for the lock.
+  void Advance(std::uint64_t layout, std::size_t all, bool waited) {
+    if (waited) stride_ = std::min(2 * stride_, kMostStride);
     if (layout != layout_) {
       layout_ = layout;
       end_ = 0;
       starts_++;
     }
     begin_ = end_;
-    end_ = starts_ > kMostRestarts ? all : std::min(begin_ + kStride, all);
+    end_ = starts_ > kMostRestarts ? all : std::min(begin_ + stride_, all);
     has_ended_ = end_ == all;
   }
   std::size_t begin() const { return begin_; }
@@ -48,11 +51,36 @@ class EntryWalk {
   std::uint64_t layout_ = UINT64_MAX;  // no table's
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t stride_ = kStride;
   int starts_ = 0;
   bool has_ended_ = false;
 };
 
 }  // namespace
+
+// The lock of who marks or clears entries. It does not sleep at once: a mutex goes to who is there
+// when it becomes free, so that mutators which use one table all the time would take it before who
+// has to be woken, for seconds.
+class ELEGY_SCOPED_CAPABILITY WeakTable::CollectorLock {
+ public:
+  explicit CollectorLock(WeakTable& table) ELEGY_ACQUIRE(table.mutex_) : mutex_(table.mutex_) {
+    constexpr int kTries = 200;
+    for (int i = 0; i < kTries; i++) {
+      if (mutex_.try_lock()) return;
+    }
+    waited_ = true;
+    mutex_.lock();
+  }
+  CollectorLock(const CollectorLock&) = delete;
+  CollectorLock& operator=(const CollectorLock&) = delete;
+  ~CollectorLock() ELEGY_RELEASE() { mutex_.unlock(); }
+
+  bool waited() const { return waited_; }
+
+ private:
+  Mutex& mutex_;
+  bool waited_ = false;
+};
 
 WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
     : ops_(ops),
@@ -287,8 +315,8 @@ void WeakTable::Mark(TableMarker& marker) {
   if (ops_.trace == nullptr) return;
   for (EntryWalk walk; !walk.HasEnded();) {
     ELEGY_CHAOS_POINT("about to mark entries");
-    MutexLock lock(mutex_);
-    walk.Advance(layout_, End());
+    const CollectorLock lock(*this);
+    walk.Advance(layout_, End(), lock.waited());
     for (std::size_t i = walk.begin(); i < walk.end(); i++) {
       void* const key = At(i).Key();
       if (key == nullptr || !marker.IsMarkedOrFile(key, *this)) continue;
@@ -298,7 +326,7 @@ void WeakTable::Mark(TableMarker& marker) {
 }
 
 void WeakTable::MarkValueOf(void* key, Visitor& visitor) {
-  MutexLock lock(mutex_);
+  const CollectorLock lock(*this);
   if (const void* value = FindIn(Arrays(), key)) ops_.trace(value, visitor);
 }
 
@@ -306,8 +334,8 @@ std::size_t WeakTable::ClearDead(const Liveness& liveness) {
   std::size_t cleared = 0;
   for (EntryWalk walk; !walk.HasEnded();) {
     ELEGY_CHAOS_POINT("about to clear entries");
-    MutexLock lock(mutex_);
-    walk.Advance(layout_, End());
+    const CollectorLock lock(*this);
+    walk.Advance(layout_, End(), lock.waited());
     for (std::size_t i = walk.begin(); i < walk.end(); i++) {
       void* const key = At(i).Key();
       if (key == nullptr || liveness.IsLive(key)) continue;

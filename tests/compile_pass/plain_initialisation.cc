@@ -56,6 +56,21 @@ static_assert(!DefaultsToConstantBytes<RefersToItself>());
 
 static_assert(!InitialisesPlainly<Pair, Pair*>());
 
+// A copy gives no field of its own.
+static_assert(InitialisesPlainly<Scalars, const Scalars&>());
+static_assert(!GivesEachFieldPlainly<Scalars, const Scalars&>());
+static_assert(GivesEachFieldPlainly<Scalars, int, int>());
+
+// A destructor makes no difference but that there are no constants.
+struct HasADestructor {
+  ~HasADestructor() {}
+  Member<Pair> left;
+  int number = 3;
+};
+static_assert(!DefaultsToConstantBytes<HasADestructor>());
+[[maybe_unused]] HasADestructor* MakeDefault() { return Make<HasADestructor>(); }
+[[maybe_unused]] HasADestructor* MakeOfFields(Pair* pair) { return Make<HasADestructor>(pair, 3); }
+
 int AnyNumber() { return 1; }
 struct CallsForANumber {
   Member<Pair> left;

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <ucontext.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -126,6 +128,81 @@ TEST_F(AttachmentDeathTest, AMutatorEndsOnTheThreadThatMadeIt) {
                "elegy: an elegy::Mutator is destroyed on another thread");
 }
 
+// What the other thread's own allocations would have noticed late.
+TEST_F(AttachmentDeathTest, AMutatorIsUsedOnItsOwnThread) {
+  const auto on_another = [this](auto use, bool is_attached) {
+    std::thread([&] {
+      std::optional<Mutator> own;
+      if (is_attached) own.emplace(heap());
+      use(mutator());
+    }).join();
+  };
+  const auto make = [](Mutator& mutator) {
+    for (int i = 0; i < 100'000; i++) mutator.Make<Node>();
+  };
+  const auto end_turn = [](Mutator& mutator) { mutator.EndTurn(); };
+  const auto turn = [](Mutator& mutator) { const TurnScope scope(mutator); };
+  const auto drain = [](Mutator& mutator) { mutator.DrainFinalization(); };
+  const auto block = [](Mutator& mutator) { const BlockingRegion region(mutator); };
+  constexpr char kMessage[] = "elegy: an elegy::Mutator is used on another thread";
+  EXPECT_DEATH(on_another(make, true), kMessage);
+  EXPECT_DEATH(on_another(end_turn, true), kMessage);
+  EXPECT_DEATH(on_another(turn, true), kMessage);
+  EXPECT_DEATH(on_another(drain, true), kMessage);
+  EXPECT_DEATH(on_another(block, true), kMessage);
+  EXPECT_DEATH(on_another(make, false), kNotAttached);
+  EXPECT_DEATH(on_another(end_turn, false), kNotAttached);
+  EXPECT_DEATH(on_another(block, false), kNotAttached);
+}
+
+TEST_F(AttachmentDeathTest, NothingIsMadeInsideABlockingRegion) {
+  const auto inside = [this](auto use) {
+    const BlockingRegion region(mutator());
+    use(mutator());
+  };
+  constexpr char kMessage[] = "elegy: .* inside an elegy::BlockingRegion";
+  EXPECT_DEATH(inside([](Mutator& mutator) {
+                 for (int i = 0; i < 100'000; i++) mutator.Make<Node>();
+               }),
+               kMessage);
+  EXPECT_DEATH(inside([](Mutator& mutator) { mutator.MakeArray<char>(1 << 20); }), kMessage);
+  EXPECT_DEATH(inside([](Mutator& mutator) { mutator.EndTurn(); }), kMessage);
+  EXPECT_DEATH(inside([](Mutator& mutator) { mutator.DrainFinalization(); }), kMessage);
+  const Persistent<Node> node = Make<Node>();
+  const WeakPersistent<Node> weak = node.get();
+  EXPECT_DEATH(inside([&](Mutator&) { weak.Get(); }), kMessage);
+}
+
+// Its frames would not be scanned.
+ucontext_t g_thread_context, g_fiber_context;
+Heap* g_fibers_heap = nullptr;
+
+void CollectOnAFiber(Heap& heap) {
+  g_fibers_heap = &heap;
+  std::vector<char> stack(std::size_t{1} << 18);
+  getcontext(&g_fiber_context);
+  g_fiber_context.uc_stack.ss_sp = stack.data();
+  g_fiber_context.uc_stack.ss_size = stack.size();
+  g_fiber_context.uc_link = &g_thread_context;
+  makecontext(
+      &g_fiber_context, [] { g_fibers_heap->Collect(); }, 0);
+  swapcontext(&g_thread_context, &g_fiber_context);
+}
+
+TEST_F(AttachmentDeathTest, AFibersStackIsNotScanned) {
+  EXPECT_DEATH(CollectOnAFiber(heap()), "elegy: a safepoint on another stack");
+}
+
+TEST(FiberTest, MayCollectWhereNoStackIsScanned) {
+  HeapOptions options = TestOptions();
+  options.conservative_stacks = false;
+  Heap heap(options);
+  const Mutator mutator(heap);
+  const std::uint64_t cycles = heap.Stats().cycles;
+  CollectOnAFiber(heap);
+  EXPECT_GT(heap.Stats().cycles, cycles);
+}
+
 TEST_F(AttachmentDeathTest, AMutatorDoesNotEndInsideItsBlockingRegion) {
   Detach();
   std::optional<Mutator> mutator(heap());
@@ -138,12 +215,12 @@ TEST_F(AttachmentDeathTest, AMutatorDoesNotEndInsideItsBlockingRegion) {
 
 TEST(HeapEndDeathTest, AHeapOutlivesItsMutators) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  constexpr char kWaitsForItself[] = "elegy: a Heap is destroyed while a Mutator is attached to it";
+  constexpr char kMessage[] = "elegy: a Heap is destroyed while a Mutator is attached to it";
   auto heap = std::make_unique<Heap>(TestOptions());
   Mutator mutator(*heap);
-  EXPECT_DEATH(heap.reset(), kWaitsForItself);
+  EXPECT_DEATH(heap.reset(), kMessage);
   const BlockingRegion region(mutator);
-  EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kWaitsForItself);
+  EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kMessage);
 }
 
 TEST_F(AttachmentDeathTest, PrepareForkAndAfterForkGoTogether) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "elegy/elegy.h"
@@ -26,6 +27,14 @@ TEST_F(CollectionDeathTest, ARegistryNeedsACleanup) {
   constexpr char kMessage[] = "elegy: an elegy::FinalizationRegistry needs a cleanup callback";
   EXPECT_DEATH(Make<Registry>(nullptr), kMessage);
   EXPECT_DEATH(Make<Registry>(absl::AnyInvocable<void(int)>()), kMessage);
+  EXPECT_DEATH(Make<Registry>(std::function<void(int)>()), kMessage);
+  EXPECT_DEATH(Make<Registry>(static_cast<void (*)(int)>(nullptr)), kMessage);
+}
+
+TEST_F(CollectionDeathTest, AWeakRefIsManaged) {
+  const Persistent<Node> node = Make<Node>();
+  EXPECT_DEATH(const WeakRef<Node> local(node.get()),
+               "elegy: a WeakRef outside this thread's heap");
 }
 
 // As a field behind another, as the first field, and as a local variable.

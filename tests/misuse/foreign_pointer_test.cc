@@ -35,6 +35,7 @@ class ForeignPointerDeathTest : public HeapTest {
     std::thread([this] {
       const Mutator guest(other_);
       foreign_ = Make<Node>();
+      foreign_->weak = foreign_.get();
       foreign_reference_ = Make<WeakRef<Node>>(foreign_.get());
       foreign_map_ = Make<WeakMap<Node, int>>();
       EXPECT_TRUE(foreign_map_->Set(foreign_.get(), 1).ok());
@@ -164,8 +165,24 @@ TEST_F(ForeignPointerDeathTest, RegistriesOfAnotherHeap) {
   EXPECT_DEATH(foreign_registry_->Unregister(node).IgnoreError(), kMessage);
 }
 
+// Whatever this thread's own heap is doing.
 TEST_F(ForeignPointerDeathTest, WeakReadsOfAnotherHeap) {
   EXPECT_DEATH(foreign_reference_->Deref(), "elegy: .*another heap");
+  const auto read_at = [this](CycleStep step, auto read) {
+    CycleStepper stepper(heap());
+    stepper.AdvanceTo(step);
+    read();
+  };
+  const auto get = [this] { foreign_->weak.Get(); };
+  const auto is_cleared = [this] { foreign_reference_->IsCleared(); };
+  const auto refers_to = [this] { foreign_reference_->RefersTo(nullptr); };
+  EXPECT_DEATH(get(), kOther);
+  EXPECT_DEATH(is_cleared(), kOther);
+  EXPECT_DEATH(refers_to(), kOther);
+  EXPECT_DEATH(read_at(CycleStep::kStacksScanned, get), kOther);
+  EXPECT_DEATH(read_at(CycleStep::kFlipped, get), kOther);
+  EXPECT_DEATH(read_at(CycleStep::kFlipped, is_cleared), kOther);
+  EXPECT_DEATH(read_at(CycleStep::kFlipped, refers_to), kOther);
   const WeakPersistent<Node> weak = foreign_.get();
   EXPECT_DEATH(weak.Get(), "elegy: .*not attached to its target's heap");
 }

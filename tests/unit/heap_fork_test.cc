@@ -443,9 +443,11 @@ TEST_F(HeapForkTest, NobodyWaitsForAVanishedThreadsFactory) {
   Actor maker(heap());
   maker.Start([&] {
     cache->GetOrMake(1, [&](int) {
-      const BlockingRegion region(Mutator::Current());
-      making = true;
-      while (!may_make) std::this_thread::yield();
+      {
+        const BlockingRegion region(Mutator::Current());
+        making = true;
+        while (!may_make) std::this_thread::yield();
+      }
       return Make<Node>(1);
     });
   });

@@ -53,6 +53,21 @@ struct WithPairs {
                                                                           Make<Leaf>(3)};
 };
 
+// Standard types of types without slots have none, however they are nested.
+struct Slotless {
+  std::vector<std::pair<int, double>> pairs = {{1, 1.5}};
+  std::vector<std::array<float, 3>> arrays;
+  std::vector<std::optional<int>> optionals;
+  std::vector<std::tuple<int, std::string>> tuples = {{2, "two"}};
+};
+
+TEST_F(MemoryFieldsTest, StandardTypesWithoutSlotsMayBeFields) {
+  const Persistent<Slotless> object = Make<Slotless>();
+  CollectPrecisely();
+  EXPECT_EQ(object->pairs.front().second, 1.5);
+  EXPECT_EQ(std::get<1>(object->tuples.front()), "two");
+}
+
 TEST_F(MemoryFieldsTest, SlotsInPairsAreTraced) {
   const Persistent<WithPairs> object = Make<WithPairs>();
   CollectAndOverwrite();

@@ -15,6 +15,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/actor.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
@@ -51,6 +52,32 @@ class MemoryLimitTest : public HeapTest {
     return objects;
   }
 };
+
+// Records may take the room of blocks that are held back for their own kind; then those blocks are
+// not taken again as if they still had it.
+TEST_F(MemoryLimitTest, RecordsAndTheBlocksHeldBackShareOneLimit) {
+  constexpr int kRecords = 100'000;
+  NoInline(Fill<Small>);
+  const Persistent<Small> target = Make<Small>();
+  const auto registry = Persistent(Make<FinalizationRegistry<int>>([](int) {}));
+  CollectPrecisely();
+  // No other cycle gives the blocks to the pool meanwhile.
+  testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(testing::CycleStep::kBarrierOn);
+  for (int i = 0; i < kRecords; i++) ASSERT_TRUE(registry->Register(target, i).ok());
+  std::vector<Persistent<Small>> objects;
+  Actor actor(heap());
+  actor.Start([&] { objects = Fill<Small>(); });
+  // Time to take all that is held back; what else there is has to wait for the cycle's end.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  stepper.FinishCycle();
+  {
+    const BlockingRegion region(mutator());
+    actor.Await();
+  }
+  EXPECT_LE(heap().Stats().heap_bytes, kLimit);
+  EXPECT_GE(objects.size() * sizeof(Small), kLimit / 4);
+}
 
 TEST_F(MemoryLimitTest, LiveObjectsFillTheHeapUpToTheLimit) {
   std::vector<Persistent<Node>> nodes = NoInline(Fill<Node>);

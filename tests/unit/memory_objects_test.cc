@@ -341,6 +341,33 @@ TEST_F(MemoryObjectsTest, FieldsThatAreReferencesReferToWhatTheProgramSays) {
   EXPECT_EQ(one->alias, 5);
 }
 
+// What converts to its own fields' types is copied all the same.
+struct Version {
+  int major = 0, minor = 0;
+  operator int() const { return major * 100 + minor; }
+};
+struct Outcome {
+  bool ok = false;
+  int value = 0;
+  explicit operator bool() const { return ok; }
+};
+struct Place {
+  int x, y;
+};
+struct Empty {};
+
+TEST_F(MemoryObjectsTest, MakeCopiesAnAggregate) {
+  const Version version = {3, 7};
+  EXPECT_EQ(static_cast<int>(*Make<Version>(version)), 307);
+  EXPECT_EQ(static_cast<int>(*Make<Version>(Version{4, 8})), 408);
+  const Outcome* const outcome = Make<Outcome>(Outcome{true, 5});
+  EXPECT_TRUE(outcome->ok);
+  EXPECT_EQ(outcome->value, 5);
+  const Place place = {1, 2};
+  EXPECT_EQ(Make<Place>(place)->y, 2);
+  EXPECT_NE(Make<Empty>(Empty{}), nullptr);
+}
+
 TEST_F(MemoryObjectsTest, MakeForwardsToConstructorsAndAggregates) {
   const Persistent<Line> line = Make<Line>(Make<Point>(1, 2), Make<Point>(3, 4));
   const Persistent<Line> wide = Make<Line>(line->to, nullptr, 9, "wide");

@@ -1,6 +1,7 @@
 // Persistent and WeakPersistent: plain values, on any thread, beyond the end of their heap.
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -181,6 +182,37 @@ TEST_F(MemoryPersistentTest, ThousandsOfRootsComeAndGo) {
   roots.clear();
   CollectPrecisely();
   EXPECT_EQ(heap().Stats().live_bytes, 0u);
+}
+
+std::size_t BytesFromMalloc() {
+  const struct mallinfo2 figures = mallinfo2();
+  return figures.uordblks + figures.hblkhd;
+}
+
+// What a peak of handles has taken goes back, and the rest can be used.
+TEST_F(MemoryPersistentTest, HandlesGiveTheirMemoryBack) {
+  constexpr std::size_t kHandles = 1'000'000;
+  constexpr std::size_t kLeastBytes = kHandles * 16;
+  const Persistent<Node> node = MakeNode(1);
+  std::vector<Persistent<Node>> few(1000);
+  std::vector<Persistent<Node>> many(kHandles);
+  const std::size_t before = BytesFromMalloc();
+  for (std::size_t i = 0; i < kHandles; i++) {
+    many[i] = node.get();
+    if (i % 1000 == 0) few[i / 1000] = node.get();
+  }
+  if (BytesFromMalloc() < before + kLeastBytes) GTEST_SKIP() << "malloc does not count here";
+  for (Persistent<Node>& each : many) each = nullptr;
+  heap().Collect();
+  heap().Collect();
+  // A fourth of the chunks that are in use, each of which holds one of the few, may be left.
+  EXPECT_LT(BytesFromMalloc(), before + 2 * kLeastBytes);
+  few.clear();
+  heap().Collect();
+  EXPECT_LT(BytesFromMalloc(), before + kLeastBytes / 16);
+  for (Persistent<Node>& each : many) each = node.get();
+  heap().Collect();
+  for (const Persistent<Node>& each : many) ASSERT_EQ(each->value, 1);
 }
 
 TEST_F(MemoryPersistentTest, AThreadThatIsNotAttachedMayCopyMoveAndDestroy) {

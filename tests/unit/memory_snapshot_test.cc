@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <iomanip>
+#include <locale>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -317,6 +319,24 @@ TEST_F(MemorySnapshotTest, WeakCollectionsAreInIt) {
   ASSERT_EQ(maps.size(), 1u);
   EXPECT_EQ(graph.CountEdges(*maps[0], "weak", "Planet"), 1u);
   EXPECT_EQ(graph.CountEdges(*maps[0], "element", "Comet"), 1u);
+}
+
+// Numbers are JSON's, whatever the program's streams are set to.
+struct Grouping : std::numpunct<char> {
+  char do_thousands_sep() const override { return ','; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+TEST_F(MemorySnapshotTest, TheStreamsFormatMakesNoDifference) {
+  const Persistent<Array<Member<Planet>>> planets = MakeArray<Member<Planet>>(2000);
+  for (Member<Planet>& each : *planets) each = Make<Planet>();
+  std::ostringstream plain;
+  ASSERT_TRUE(heap().WriteSnapshot(plain).ok());
+  std::ostringstream formatted;
+  formatted.imbue(std::locale(std::locale::classic(), new Grouping));
+  formatted << std::hex << std::showbase << std::setw(9);
+  ASSERT_TRUE(heap().WriteSnapshot(formatted).ok());
+  EXPECT_EQ(formatted.str(), plain.str());
 }
 
 TEST_F(MemorySnapshotTest, AStreamThatFailsIsReported) {

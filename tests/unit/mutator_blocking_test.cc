@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -57,6 +58,89 @@ TEST_F(MutatorBlockingTest, WhatTheBlockedThreadsStackHoldsSurvives) {
   EXPECT_EQ(node->value, 1);
   EXPECT_EQ(node->next->value, 2);
   EXPECT_EQ(large->value, 3);
+}
+
+// A scope of the program's own with a region in it: its constructor has pushed registers of its
+// caller, and uses them, before it returns while the region lasts.
+class Unlocked {
+ public:
+  [[gnu::noinline]] Unlocked(Mutator& mutator, std::int64_t number);
+
+ private:
+  BlockingRegion region_;
+  std::array<std::int64_t, 2> numbers_ = {};
+};
+
+[[gnu::noinline]] std::int64_t Next(std::int64_t number) {
+  asm volatile("" : "+r"(number));
+  return number + 1;
+}
+
+Unlocked::Unlocked(Mutator& mutator, std::int64_t number) : region_(mutator) {
+  std::int64_t sum = number;
+  for (std::int64_t& each : numbers_) {
+    sum = Next(sum + number);
+    each = Next(sum) + number;
+  }
+}
+
+[[gnu::noinline]] void OverwriteFrames() {
+  volatile std::int64_t words[2048];
+  for (volatile std::int64_t& word : words) word = 0;
+}
+
+TEST_F(MutatorBlockingTest, WhatTheMakerOfARegionHasPushedSurvives) {
+  const auto collect_inside = [this](auto make_region) {
+    const Node* const node = NoInline([] { return Make<Node>(1); });
+    const WeakPersistent<Node> weak(const_cast<Node*>(node));
+    OverwriteFrames();
+    {
+      const auto region = make_region();
+      OverwriteFrames();
+      std::thread([this] {
+        const Mutator guest(heap());
+        heap().Collect();
+        Overwrite();
+      }).join();
+    }
+    EXPECT_EQ(weak.Get(), node);
+    EXPECT_EQ(node->value, 1);
+  };
+  collect_inside([this] { return Unlocked(mutator(), 5); });
+  collect_inside([this] { return std::make_unique<Unlocked>(mutator(), 5); });
+}
+
+// Handles are for any thread at any time, also where the collector acts for it.
+TEST_F(MutatorBlockingTest, HandlesMayChangeInside) {
+  constexpr int kRounds = 20;
+  constexpr std::size_t kHandles = 2000;
+  std::atomic<bool> stop{false};
+  std::thread collecting([&] {
+    while (!stop) heap().Collect();
+  });
+  for (int round = 0; round < kRounds; round++) {
+    std::vector<Persistent<Node>> from;
+    for (std::size_t i = 0; i < kHandles; i++) {
+      from.emplace_back(Make<Node>(static_cast<std::int64_t>(i)));
+    }
+    std::vector<Persistent<Node>> to(kHandles);
+    std::vector<WeakPersistent<Node>> weak(kHandles);
+    {
+      const BlockingRegion region(mutator());
+      for (std::size_t i = 0; i < kHandles; i++) {
+        to[i] = from[i].get();
+        weak[i] = from[i].get();
+        from[i] = nullptr;
+      }
+    }
+    for (std::size_t i = 0; i < kHandles; i++) {
+      ASSERT_EQ(to[i]->value, static_cast<std::int64_t>(i));
+      ASSERT_EQ(weak[i].Get(), to[i].get());
+    }
+  }
+  stop = true;
+  const BlockingRegion region(mutator());
+  collecting.join();
 }
 
 // It blocks in one step and leaves in the same or a later one, and goes on as if nothing had been.

@@ -152,6 +152,27 @@ TEST_F(RegistryTokenTest, CancelsAllThatShareItAndNoOthers) {
   EXPECT_EQ(heap().Stats().records_cancelled, 10u);
 }
 
+// Records leave their token in any order: delivered, with targets dead and alive between them.
+TEST_F(RegistryTokenTest, FindsThoseThatAreLeftOfMany) {
+  constexpr int kRecords = 3000;
+  const auto shared = NewNode();
+  std::vector<Persistent<Node>> targets;
+  for (int i = 0; i < kRecords; i++) {
+    targets.push_back(NewNode());
+    ASSERT_TRUE(registry->Register(targets.back(), i, shared).ok());
+  }
+  for (int i = 0; i < kRecords; i++) {
+    if (i % 3 != 1) targets[static_cast<std::size_t>(i)] = nullptr;
+  }
+  EXPECT_THAT(Delivered(), SizeIs(kRecords / 3 * 2));
+  EXPECT_TRUE(Unregister(shared));
+  EXPECT_FALSE(Unregister(shared));
+  EXPECT_EQ(heap().Stats().records_cancelled, std::uint64_t{kRecords / 3});
+  calls.clear();
+  targets.clear();
+  EXPECT_THAT(Delivered(), IsEmpty());
+}
+
 TEST_F(RegistryTokenTest, BelongsToOneRegistry) {
   const auto token = NewNode();
   const Persistent<FinalizationRegistry<int>> second(

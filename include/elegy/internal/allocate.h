@@ -101,7 +101,10 @@ constexpr bool HasPlainFields() {
 // point into its own object.
 template <class T>
 constexpr bool DefaultsToConstantBytes() {
-  if constexpr (!std::is_aggregate_v<T> || !DefaultsToAConstant<T>) {
+  // A destructor of its own: Clang 14 takes T{} for a constant expression all the same.
+  if constexpr (!std::is_aggregate_v<T> || !std::is_trivially_destructible_v<T>) {
+    return false;
+  } else if constexpr (!DefaultsToAConstant<T>) {
     return false;
   } else {
     return HasOnlyFields<T>([](auto field) {
@@ -109,6 +112,20 @@ constexpr bool DefaultsToConstantBytes() {
       return !std::is_volatile_v<Field> &&
              (kIsSlot<Field> || std::is_arithmetic_v<Field> || std::is_enum_v<Field>);
     });
+  }
+}
+
+// Whether A are slots and scalars, one for each field of an aggregate of such. A single T is a
+// copy.
+template <class T, class... A>
+constexpr bool GivesEachFieldPlainly() {
+  if constexpr (!std::is_aggregate_v<T> || sizeof...(A) == 0 ||
+                !(kIsPlain<std::remove_cvref_t<A>> && ...)) {
+    return false;
+  } else if constexpr (kInitialisers<T> != sizeof...(A)) {
+    return false;
+  } else {
+    return std::is_trivially_constructible_v<T, A...> || HasPlainFields<T>();
   }
 }
 
@@ -122,8 +139,7 @@ constexpr bool InitialisesPlainly() {
   } else if constexpr (sizeof...(A) == 0) {
     return DefaultsToAConstant<T> && HasPlainFields<T>();
   } else {
-    return (kIsPlain<std::remove_cvref_t<A>> && ...) && kInitialisers<T> == sizeof...(A) &&
-           HasPlainFields<T>();
+    return GivesEachFieldPlainly<T, A...>();
   }
 }
 
@@ -181,7 +197,7 @@ inline constexpr T kDefault{};
 // Braces for aggregates, parentheses for all others.
 template <class T, class... A>
 [[gnu::always_inline]] inline T* InitialiseAt(void* cell, A&&... args) {
-  if constexpr (std::is_aggregate_v<T> && sizeof...(A) > 0 && InitialisesPlainly<T, A...>()) {
+  if constexpr (GivesEachFieldPlainly<T, A...>()) {
     static_assert(requires { T{std::declval<A>()...}; });
     return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
   } else if constexpr (sizeof...(A) == 0 && !HasOwnTrace<T> && DefaultsToConstantBytes<T>()) {

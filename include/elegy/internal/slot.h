@@ -90,8 +90,8 @@ class Slot {
     return order == std::memory_order_seq_cst ? order : std::memory_order_acq_rel;
   }
 
-  // Relaxed: the value is shaded or compared, never read through.
-  T* Peek() const { return pointer_.load(std::memory_order_relaxed); }
+  // Acquire, as Load: shading looks up what block and mark the value has.
+  T* Peek() const { return pointer_.load(std::memory_order_acquire); }
 
   std::atomic<T*> pointer_;
 };

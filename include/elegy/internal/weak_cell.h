@@ -26,6 +26,13 @@ namespace elegy::internal {
 
 class TracedTable;
 
+// Fatal, with a message: a pointer that is not of this thread's heap.
+[[noreturn]] void FailForeign(const void* object);
+// Fatal so, unless `object` is null or lies in the current mutator's heap.
+inline void CheckOwnHeap(const MutatorCore& mutator, const void* object) {
+  if (object != nullptr && !mutator.heap->Contains(object)) FailForeign(object);
+}
+
 class WeakCell {
  public:
   WeakCell() = default;
@@ -37,7 +44,7 @@ class WeakCell {
   // retries against other resurrections.
   void* Read(MutatorCore& mutator) const {
     if (PhaseWord::PhaseOf(mutator.heap->phase.Load()) == Phase::kIdle) [[likely]]
-      return Target();
+      return OwnTarget(mutator);
     return ReadWhileCollecting(mutator);
   }
 
@@ -47,7 +54,7 @@ class WeakCell {
   // The target as Read would return it, but kept by nothing: only for comparing.
   const void* Peek(MutatorCore& mutator) const {
     if (!PhaseWord::IsWeakClosed(mutator.heap->phase.Load())) [[likely]]
-      return Target();
+      return OwnTarget(mutator);
     return PeekAfterFlip(mutator);
   }
 
@@ -66,17 +73,22 @@ class WeakCell {
   void* Target() const { return target_.load(std::memory_order_acquire); }
 
  private:
+  // A target in another heap than the mutator's is fatal, with a message.
+  void* OwnTarget(const MutatorCore& mutator) const {
+    void* const target = Target();
+    CheckOwnHeap(mutator, target);
+    return target;
+  }
   void* ReadWhileCollecting(MutatorCore& mutator) const;
   const void* PeekAfterFlip(MutatorCore& mutator) const;
 
   std::atomic<void*> target_{nullptr};
 };
 
-// Fatal, with a message: a pointer that is not of this thread's heap.
-[[noreturn]] void FailForeign(const void* object);
-// Fatal so, unless `object` is null or lies in the current mutator's heap.
-inline void CheckOwnHeap(const MutatorCore& mutator, const void* object) {
-  if (object != nullptr && !mutator.heap->Contains(object)) FailForeign(object);
+// Fatal, with a message, unless the WeakRef lies in the mutator's heap.
+[[noreturn]] void FailWeakRefOutside();
+inline void CheckManagedWeakRef(const MutatorCore& mutator, const void* ref) {
+  if (!mutator.heap->Contains(ref)) FailWeakRefOutside();
 }
 
 // Gives a weak cell a target, which the caller holds, or null; a target that is not of the current

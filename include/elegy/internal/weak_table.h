@@ -30,9 +30,9 @@
 // and reads each like a weak cell.
 //
 // The collector walks the array by entry numbers, some entries at a time; each compaction gives the
-// table a new `layout`, upon which a walk begins again; after some of those it keeps the lock to its
-// end. An entry that is inserted behind a walk is what it would be if the walk had ended: its value
-// is shaded, and its key lives.
+// table a new `layout`, upon which a walk begins again; after some of those it keeps the lock to
+// its end. An entry that is inserted behind a walk is what it would be if the walk had ended: its
+// value is shaded, and its key lives.
 
 #ifndef ELEGY_INTERNAL_WEAK_TABLE_H_
 #define ELEGY_INTERNAL_WEAK_TABLE_H_
@@ -104,14 +104,14 @@ class WeakTable final : public TracedTable {
   // it, and its value. 0 at the end. O(log n + holes).
   std::uint64_t NextLive(MutatorCore& mutator, std::uint64_t after, void** given, void** value)
       ELEGY_REQUIRES(mutex_);
-  // No entry has been inserted after this order so far.
-  std::uint64_t LastOrder() ELEGY_REQUIRES(mutex_) { return next_order_ - 1; }
 
   void Mark(TableMarker& marker) override ELEGY_EXCLUDES(mutex_);
   void MarkValueOf(void* key, Visitor& visitor) override ELEGY_EXCLUDES(mutex_);
   std::size_t ClearDead(const Liveness& liveness) override ELEGY_EXCLUDES(mutex_);
 
  private:
+  class CollectorLock;
+
   // Relaxed: under the lock.
   TableArrays* Arrays() const { return arrays_.load(std::memory_order_relaxed); }
   // Acquire: pairs with Publish.
