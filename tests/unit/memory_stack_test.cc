@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -203,15 +204,56 @@ void ByBlocking(void* heap_pointer) {
   std::thread([heap_pointer] { ByCollect(heap_pointer); }).join();
 }
 
+// A scope of the program's own with a region in it. Its constructor has used all registers that it
+// must restore before the region begins, and has returned while it lasts.
+class Scope {
+ public:
+  [[gnu::noinline]] explicit Scope(Mutator& mutator)
+      : registers_(UseRegisters()), region_(mutator) {
+    asm volatile("" : : : "memory");  // or the region is made after all has been restored
+  }
+
+ private:
+  [[gnu::always_inline]] static inline int UseRegisters() {
+    asm volatile(
+        "xorl %%ebx, %%ebx\n\txorl %%r12d, %%r12d\n\txorl %%r13d, %%r13d\n\t"
+        "xorl %%r14d, %%r14d\n\txorl %%r15d, %%r15d"
+        :
+        :
+        : "rbx", "r12", "r13", "r14", "r15", "cc");
+    return 0;
+  }
+
+  [[maybe_unused]] const int registers_;
+  BlockingRegion region_;
+};
+// What this pushes lies where the constructor's frame was, what it calls pushes further down.
+[[gnu::noinline]] void CollectFurtherDown(void* heap_pointer) {
+  volatile std::uintptr_t words[512];
+  for (volatile std::uintptr_t& word : words) word = 0;
+  std::thread([heap_pointer] { ByCollect(heap_pointer); }).join();
+  words[0] = 1;
+}
+void ByAScope(void* heap_pointer) {
+  const Scope scope(Mutator::Current());
+  ClearDeadFrames();
+  CollectFurtherDown(heap_pointer);
+}
+void ByAScopeOnTheHeap(void* heap_pointer) {
+  const auto scope = std::make_unique<Scope>(Mutator::Current());
+  ClearDeadFrames();
+  CollectFurtherDown(heap_pointer);
+}
+
 TEST_F(MemoryStackTest, APointerInACalleeSavedRegisterKeepsItsObject) {
   using Caller = void (*)(std::uintptr_t, void (*)(void*), void*);
   const std::pair<const char*, Caller> kRegisters[] = {
       {"rbx", CallWith_rbx}, {"rbp", CallWith_rbp}, {"r12", CallWith_r12},
       {"r13", CallWith_r13}, {"r14", CallWith_r14}, {"r15", CallWith_r15}};
-  const std::pair<const char*, void (*)(void*)> kWays[] = {{"Collect", ByCollect},
-                                                           {"Safepoint", BySafepoints},
-                                                           {"Make", ByAllocating},
-                                                           {"BlockingRegion", ByBlocking}};
+  const std::pair<const char*, void (*)(void*)> kWays[] = {
+      {"Collect", ByCollect}, {"Safepoint", BySafepoints},
+      {"Make", ByAllocating}, {"BlockingRegion", ByBlocking},
+      {"a scope", ByAScope},  {"a scope on the heap", ByAScopeOnTheHeap}};
   for (const auto& [way, function] : kWays) {
     for (const auto& [name, call] : kRegisters) {
       const Hidden hidden = MakeHidden(5);

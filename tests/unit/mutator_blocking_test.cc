@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <latch>
-#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -58,56 +57,6 @@ TEST_F(MutatorBlockingTest, WhatTheBlockedThreadsStackHoldsSurvives) {
   EXPECT_EQ(node->value, 1);
   EXPECT_EQ(node->next->value, 2);
   EXPECT_EQ(large->value, 3);
-}
-
-// A scope of the program's own with a region in it: its constructor has pushed registers of its
-// caller, and uses them, before it returns while the region lasts.
-class Unlocked {
- public:
-  [[gnu::noinline]] Unlocked(Mutator& mutator, std::int64_t number);
-
- private:
-  BlockingRegion region_;
-  std::array<std::int64_t, 2> numbers_ = {};
-};
-
-[[gnu::noinline]] std::int64_t Next(std::int64_t number) {
-  asm volatile("" : "+r"(number));
-  return number + 1;
-}
-
-Unlocked::Unlocked(Mutator& mutator, std::int64_t number) : region_(mutator) {
-  std::int64_t sum = number;
-  for (std::int64_t& each : numbers_) {
-    sum = Next(sum + number);
-    each = Next(sum) + number;
-  }
-}
-
-[[gnu::noinline]] void OverwriteFrames() {
-  volatile std::int64_t words[2048];
-  for (volatile std::int64_t& word : words) word = 0;
-}
-
-TEST_F(MutatorBlockingTest, WhatTheMakerOfARegionHasPushedSurvives) {
-  const auto collect_inside = [this](auto make_region) {
-    const Node* const node = NoInline([] { return Make<Node>(1); });
-    const WeakPersistent<Node> weak(const_cast<Node*>(node));
-    OverwriteFrames();
-    {
-      const auto region = make_region();
-      OverwriteFrames();
-      std::thread([this] {
-        const Mutator guest(heap());
-        heap().Collect();
-        Overwrite();
-      }).join();
-    }
-    EXPECT_EQ(weak.Get(), node);
-    EXPECT_EQ(node->value, 1);
-  };
-  collect_inside([this] { return Unlocked(mutator(), 5); });
-  collect_inside([this] { return std::make_unique<Unlocked>(mutator(), 5); });
 }
 
 // Handles are for any thread at any time, also where the collector acts for it.
