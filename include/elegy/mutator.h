@@ -125,10 +125,10 @@ class TurnScope {
 
 // Around a system call, a lock, a wait: the collector answers handshakes in this thread's place and
 // does not wait for it. No managed object may be touched inside. Regions nest. Entering and leaving
-// cost one atomic exchange each, entering also a copy of 1 KiB of the stack: so a region may be a
-// member of a scope of the program's own, or be made by a function, whose frames take no more than
-// that. Leaving waits while the collector is scanning this very stack. Fatal, with a message: on
-// another thread than the mutator's; and safepoints and (where it is noticed) Make inside.
+// cost one atomic exchange each, entering also a copy of 512 bytes of the stack: so a region may be
+// a member of a scope of the program's own, or be made by a function, whose frames take no more
+// than that. Leaving waits while the collector is scanning this very stack. Fatal, with a message:
+// on another thread than the mutator's; and safepoints and (where it is noticed) Make inside.
 class BlockingRegion {
  public:
   explicit BlockingRegion(Mutator& mutator);

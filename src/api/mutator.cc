@@ -112,7 +112,7 @@ TurnScope::~TurnScope() noexcept(false) {
 // Its caller may return while the region lasts, and that one's caller: what they have pushed of
 // their callers' registers is copied with this frame.
 BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
-  constexpr std::size_t kFramesOfMakers = 1 << 10;
+  constexpr std::size_t kFramesOfMakers = 512;
   internal::CheckThread(mutator_);
   if (mutator_.blocking_depth++ == 0) {
     mutator_.in_region = true;

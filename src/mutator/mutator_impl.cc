@@ -14,10 +14,6 @@ namespace elegy::internal {
 
 namespace {
 
-// More than a thread's frames between entering the blocked state and its caller: so that entering
-// it needs no memory.
-constexpr std::size_t kMostLostFrames = 1024;
-
 std::uint64_t NextId() {
   static std::atomic<std::uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);  // unique, nothing more
@@ -30,7 +26,7 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   static thread_local const platform::StackBounds bounds = platform::StackOfThread();
   stack.lowest = bounds.lowest;
   stack.base = bounds.base;
-  stack.lost_frames.reserve(kMostLostFrames);
+  stack.lost_words = std::make_unique_for_overwrite<std::uintptr_t[]>(StackExtent::kMostLostWords);
   MutexLock lock(state.mutators_mutex);
   AdoptNewestState(state, *this);
   state.cores.AddThoseOfThisThread();

@@ -34,11 +34,16 @@ struct OwnedBlock {
 // Where a thread's stack is scanned: from `end`, the lowest address in use, to `base`. A thread
 // that is blocked has left copies of what its frames below `end` held when it entered.
 struct StackExtent {
+  // More than a thread's frames between entering the blocked state and its caller take, with those
+  // of who has made a BlockingRegion: so that entering it needs no memory.
+  static constexpr std::size_t kMostLostWords = 1024;
+
   const void* lowest = nullptr;  // that it may come to
   const void* base = nullptr;
   const void* end = nullptr;
   platform::Registers registers;
-  std::vector<const void*> lost_frames;
+  std::unique_ptr<std::uintptr_t[]> lost_words;  // room for kMostLostWords
+  std::size_t lost_count = 0;
 };
 
 struct Record;

@@ -83,12 +83,13 @@ void ScanOwnStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
 
 ELEGY_READS_RAW_STACK
 void CopyCallers(MutatorImpl& mutator, const void* top) {
-  mutator.stack.lost_frames.clear();
-  const auto* at = static_cast<const char*>(__builtin_frame_address(0));
-  for (; at < top; at += sizeof(void*)) {
-    mutator.stack.lost_frames.push_back(
-        reinterpret_cast<const void*>(*reinterpret_cast<const volatile std::uintptr_t*>(at)));
-  }
+  StackExtent& stack = mutator.stack;
+  const auto* const begin = static_cast<const char*>(__builtin_frame_address(0));
+  const std::size_t count = (static_cast<const char*>(top) - begin) / sizeof(std::uintptr_t);
+  ELEGY_CHECK(count <= StackExtent::kMostLostWords);
+  const auto* const words = reinterpret_cast<const volatile std::uintptr_t*>(begin);
+  for (std::size_t i = 0; i < count; i++) stack.lost_words[i] = words[i];
+  stack.lost_count = count;
 }
 
 bool IsScanned(const MutatorImpl& mutator) {
@@ -119,8 +120,8 @@ void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
   if (t_mutator == &mutator) return ScanOwnStack(mutator, candidates);
   const StackExtent& stack = mutator.stack;
   ScanWords(mutator.state, &stack.registers, &stack.registers + 1, candidates);
-  ScanWords(mutator.state, stack.lost_frames.data(),
-            stack.lost_frames.data() + stack.lost_frames.size(), candidates);
+  ScanWords(mutator.state, stack.lost_words.get(), stack.lost_words.get() + stack.lost_count,
+            candidates);
   ScanWords(mutator.state, stack.end, stack.base, candidates);
 }
 
