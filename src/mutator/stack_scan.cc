@@ -53,9 +53,8 @@ void CheckOwnStack(const MutatorImpl& mutator, const void* frame) {
   const platform::StackBounds bounds = platform::StackOfThread();
   if (IsWithin(frame, bounds.lowest, bounds.base)) return;
   Fail(
-      "a safepoint on another stack than the thread's own, which would not be scanned: on a "
-      "fiber's "
-      "only with HeapOptions::conservative_stacks off");
+      "a safepoint on another stack than the thread's own, which would not be scanned: a fiber's "
+      "may have one only with HeapOptions::conservative_stacks off");
 }
 
 // A function's own frame reaches below its frame address, and holds what it has pushed of its
