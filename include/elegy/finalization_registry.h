@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -71,15 +72,6 @@ namespace internal {
 void CheckMadeAlone(const void* object, const char* what);
 void FailEmptyCleanup();
 
-// A callable with a state of its own that can be null, like std::function. AnyInvocable's own check
-// of what it is made from knows no such types but itself and pointers.
-template <class F>
-concept MayBeEmpty =
-    std::is_class_v<std::remove_cvref_t<F>> && !std::is_empty_v<std::remove_cvref_t<F>> &&
-    requires(const std::remove_cvref_t<F>& f) {
-  { f == nullptr } -> std::same_as<bool>;
-};
-
 template <class Held>
 class TypedRegistryCore final : public RegistryCore {
  public:
@@ -125,14 +117,14 @@ class TypedRegistryCore final : public RegistryCore {
 template <class Held>
 class FinalizationRegistry {
  public:
-  // An empty cleanup is fatal, with a message: an AnyInvocable, a function pointer, and what else
-  // can be null.
-  template <internal::MayBeEmpty F>
-  requires std::constructible_from<absl::AnyInvocable<void(Held)>, F>
-  explicit FinalizationRegistry(F&& cleanup, RegistryOptions options = {})
+  // An empty cleanup is fatal, with a message. An AnyInvocable made of an empty std::function would
+  // not be empty itself.
+  template <class Signature>
+  requires std::constructible_from<absl::AnyInvocable<void(Held)>, std::function<Signature>>
+  explicit FinalizationRegistry(std::function<Signature> cleanup, RegistryOptions options = {})
       : FinalizationRegistry(cleanup == nullptr
                                  ? absl::AnyInvocable<void(Held)>()
-                                 : absl::AnyInvocable<void(Held)>(std::forward<F>(cleanup)),
+                                 : absl::AnyInvocable<void(Held)>(std::move(cleanup)),
                              std::move(options)) {}
   explicit FinalizationRegistry(absl::AnyInvocable<void(Held)> cleanup,
                                 RegistryOptions options = {}) {

@@ -6,6 +6,7 @@
 #ifndef ELEGY_SRC_HEAP_BLOCK_POOL_H_
 #define ELEGY_SRC_HEAP_BLOCK_POOL_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -74,7 +75,7 @@ class BlockPool {
   // The least length of a class.
   static constexpr std::size_t LeastOf(std::size_t run_class) {
     if (run_class < kExactRuns) return run_class + 1;
-    return kExactRuns << (run_class - kExactRuns + 1);
+    return kExactRuns << std::min(run_class - kExactRuns + 1, kRunClasses - kExactRuns);
   }
 
   bool IsFree(std::size_t block) const ELEGY_REQUIRES(mutex_) {

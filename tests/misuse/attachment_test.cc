@@ -342,9 +342,11 @@ class WaitingTraceDeathTest : public HeapTest {
 
   // Has some marked, while this mutator allocates.
   void MarkSome(Marks where) {
+    constexpr int kObjects = 20'000;
     is_mutator = true;
     std::vector<Persistent<CollectingInTrace>> objects;
-    for (int i = 0; i < 20'000; i++) objects.emplace_back(Make<CollectingInTrace>(heap(), where));
+    objects.reserve(kObjects);
+    for (int i = 0; i < kObjects; i++) objects.emplace_back(Make<CollectingInTrace>(heap(), where));
     const std::uint64_t cycles = heap().Stats().cycles;
     while (heap().Stats().cycles < cycles + 3) Make<Node>();
   }
