@@ -408,13 +408,14 @@ TEST_F(HeapForkTest, CallbacksOfAVanishedThreadAreOver) {
 // A registry whose callbacks one thread runs at a time is not that thread's for ever.
 TEST_F(HeapForkTest, WhatAVanishedThreadHadStillToRunIsTheChilds) {
   std::atomic<int> ran{0};
-  std::atomic<bool> leave{false};
+  std::atomic<bool> is_inside{false}, leave{false};
   Persistent<FinalizationRegistry<int>> registry;
   Actor other(heap());
   other.Do([&] {
     registry = Make<FinalizationRegistry<int>>([&](int) {
       if (ran++ > 0) return;
       const BlockingRegion region(Mutator::Current());
+      is_inside = true;
       while (!leave) std::this_thread::yield();
     });
   });
@@ -422,7 +423,7 @@ TEST_F(HeapForkTest, WhatAVanishedThreadHadStillToRunIsTheChilds) {
     for (int i = 0; i < 3; i++) ASSERT_TRUE(registry->Register(Make<Node>(), i).ok());
   });
   CollectPrecisely();
-  while (ran == 0) mutator().Safepoint();
+  while (!is_inside) mutator().Safepoint();
   ASSERT_TRUE(heap().PrepareFork().ok());
   const pid_t child = Fork([&] {
     heap().AfterFork();
