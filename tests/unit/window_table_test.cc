@@ -70,6 +70,7 @@ class Rebuilder {
     });
   }
   ~Rebuilder() {
+    internal::AtNextPassage(0, nullptr, nullptr);  // the next passage is another test's
     writer_.Do([this] {
       map_ = nullptr;
       for (auto& key : keys_) key = nullptr;
