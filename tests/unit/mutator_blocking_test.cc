@@ -72,7 +72,8 @@ TEST_F(MutatorBlockingTest, HandlesMayChangeInside) {
     for (std::size_t i = 0; i < kHandles; i++) {
       from.emplace_back(Make<Node>(static_cast<std::int64_t>(i)));
     }
-    std::vector<Persistent<Node>> to(kHandles);
+    std::vector<Persistent<Node>> to;
+    for (std::size_t i = 0; i < kHandles; i++) to.emplace_back(Make<Node>(-1));
     std::vector<WeakPersistent<Node>> weak(kHandles);
     {
       const BlockingRegion region(mutator());
