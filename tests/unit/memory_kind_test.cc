@@ -253,7 +253,7 @@ TEST_F(MemoryKindLimitTest, HeldMemoryCountsTowardsTheLimit) {
   places.merge(PlacesOf<Text>(2 * kLimit));
   places.merge(PlacesOfArrays<char>(3 * kBlock - 64, 2 * kLimit));
   places.merge(PlacesOf<Node>(2 * kLimit));
-  EXPECT_LE(places.size(), kLimit / kBlock / 8 * 9);
+  EXPECT_LE(places.size(), kLimit / kBlock / 4 * 5);
 }
 
 // Tables wait for one cycle only, and may use the room of what it has held back.
