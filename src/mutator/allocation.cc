@@ -204,6 +204,7 @@ void EnsureTables(MutatorImpl& mutator, std::uint32_t number) {
 }
 
 void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t stride) {
+  CheckUse(mutator);
   EnsureTables(mutator, number);
   while (true) {
     AnswerIfAsked(mutator);
@@ -314,6 +315,7 @@ void Clear(MutatorImpl& mutator, char* begin, std::size_t bytes) {
 
 // Blocks of its own for one object. Counted at once; swept by the collector alone.
 void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t bytes, bool zeroed) {
+  CheckUse(mutator);
   AnswerIfAsked(mutator);
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
@@ -358,7 +360,6 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                      std::size_t alignment) {
   ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
   auto& mutator = static_cast<MutatorImpl&>(core);
-  CheckUse(mutator);
   const auto stride = static_cast<std::uint32_t>(std::min(bytes, kMaxSmallBytes));
   const std::uint32_t number = AssignSpace(type, stride);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
@@ -368,7 +369,6 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed) {
   auto& mutator = static_cast<MutatorImpl&>(core);
-  CheckUse(mutator);
   const std::uint32_t first = AssignArraySpaces(type);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, zeroed);
   const std::size_t size_class = ArrayClassOf(bytes, alignment);

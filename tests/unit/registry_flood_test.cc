@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "tests/support/actor.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
 
@@ -123,6 +125,22 @@ TEST_F(RegistryFloodTest, ADrainWaitsForTheCycle) {
   EXPECT_EQ(mutator().DrainFinalization(), 0u);
   EXPECT_GE(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
   heap().AdjustExternalBytes(-(std::ptrdiff_t{1} << 33));
+}
+
+// So does who leaves arrays of weak tables behind, while others may be reading in them.
+TEST_F(RegistryFloodTest, WhoEmptiesTablesWaitsForTheCycle) {
+  constexpr std::uint64_t kShortestWaitNs = 100'000'000;
+  Actor reader(heap());
+  const Persistent key = Make<std::int64_t>(1);
+  const auto map = Persistent(Make<IterableWeakMap<std::int64_t, std::array<char, 4096>>>());
+  elegy::testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(elegy::testing::CycleStep::kBarrierOn);
+  for (int i = 0; i < 10'000; i++) {
+    ASSERT_TRUE(map->Set(key.get(), {}).ok());
+    map->Clear();
+  }
+  mutator().Safepoint();
+  EXPECT_GE(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
 }
 
 }  // namespace
