@@ -29,10 +29,12 @@ struct VisitorAccess;
 //   void Trace(elegy::Visitor& visitor) const { visitor.Trace(next_); visitor.Trace(owner_); }
 //
 // It must visit every slot and every weak cell of the object, and nothing else; what it reads
-// besides them must not change once the object is built. It runs on collector threads and, when
-// these fall behind, inside Make on mutators, on several at once perhaps, while mutators change the
-// slots: it takes no lock, and makes no objects. An aggregate needs no Trace: its fields are
-// visited one by one.
+// besides them must not change once the object is built. So it may follow slots in native memory
+// that belongs to the object, but they keep what the constructor has stored there, for no write
+// barrier watches them; what changes is a Member, an Array or a Vector. It runs on collector
+// threads and, when these fall behind, inside Make on mutators, on several at once perhaps, while
+// mutators change the slots: it takes no lock, and makes no objects. An aggregate needs no Trace:
+// its fields are visited one by one.
 struct Visitor {
  public:
   Visitor(const Visitor&) = delete;
@@ -133,8 +135,12 @@ concept HasOwnTrace = requires(const F& field, Visitor& visitor) {
   field.Trace(visitor);
 };
 
+// Whether an aggregate, whose fields can be named, refers to something that may have slots.
 template <class F>
-inline constexpr bool kAlwaysFalse = false;
+constexpr bool RefersToTraced() {
+  return decltype(FieldsOf(std::declval<const F&>()))::AnyReferred(
+      []<class R>(R*) { return !kHasNoSlots<R>; });
+}
 
 // Explains, at compile time, why a field or a type cannot be traced.
 template <class F>
@@ -152,10 +158,24 @@ constexpr void CheckTraceable() {
       "elegy::Vector or elegy::Array");
   if constexpr (std::is_aggregate_v<F> && !std::is_array_v<F>) {
     static_assert(!std::is_union_v<F>, "elegy: a union needs a Trace in the class around it");
-    static_assert(!kHasBase<F>, "elegy: an aggregate with a base class needs a Trace");
+    static_assert(!kHasBase<F>,
+                  "elegy: an aggregate with a base class, or whose first field converts from "
+                  "anything, needs a Trace");
     static_assert(kInitialisers<F> <= kMaxFields,
                   "elegy: an aggregate with more than 32 fields, or with a C array, needs a Trace");
     static_assert(!HasArrayField<F>(), "elegy: an aggregate with a C array needs a Trace");
+    static_assert(
+        std::is_union_v<F> || kHasBase<F> || kIsCounted<F>,
+        "elegy: an aggregate with a reference that is not const, or to its own, an abstract or "
+        "an incomplete type, or with a first field of a type that not just anything "
+        "initialises, needs a Trace");
+    if constexpr (!std::is_union_v<F> && !kHasBase<F> && kInitialisers < F >> 0 &&
+                  kInitialisers<F> <= kMaxFields && !HasArrayField<F>()) {
+      static_assert(
+          !RefersToTraced<F>(),
+          "elegy: a reference to a class inside a managed object is nearly always a "
+          "forgotten elegy::Member; if the class has no slots, say kHasNoSlots<T> = true");
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// EXPECT: an aggregate with a base class needs a Trace
+// EXPECT: an aggregate with a base class, or whose first field converts from anything, needs a Trace
 #include "elegy/elegy.h"
 
 struct Leaf {

@@ -73,7 +73,7 @@ concept DefaultsToAConstant = requires {
 // says of FieldType<F>, no references.
 template <class T, class Predicate>
 constexpr bool HasOnlyFields(Predicate holds) {
-  if constexpr (std::is_union_v<T> || kInitialisers < T >> kMaxFields) {
+  if constexpr (std::is_union_v<T> || !kIsCounted<T> || kInitialisers < T >> kMaxFields) {
     return false;
   } else if constexpr (kHasBase<T> || HasArrayField<T>()) {
     return false;
@@ -198,7 +198,9 @@ inline constexpr T kDefault{};
 template <class T, class... A>
 [[gnu::always_inline]] inline T* InitialiseAt(void* cell, A&&... args) {
   if constexpr (GivesEachFieldPlainly<T, A...>()) {
-    static_assert(requires { T{std::declval<A>()...}; });
+    static_assert(
+        requires { T{std::declval<A>()...}; },
+        "elegy: an argument of Make does not fit its field, or would be narrowed: cast it");
     return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
   } else if constexpr (sizeof...(A) == 0 && !HasOwnTrace<T> && DefaultsToConstantBytes<T>()) {
     // Copied as it lies in memory: no slot of it is recorded.

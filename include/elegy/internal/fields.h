@@ -63,6 +63,11 @@ constexpr std::size_t CountInitialisers() {
 template <class T>
 inline constexpr std::size_t kInitialisers = CountInitialisers<T>();
 
+// Whether the fields can be named. A reference that is not const takes no AnyField, nor does what
+// more than one of its constructors would: then none is counted.
+template <class T>
+inline constexpr bool kIsCounted = kInitialisers<T> > 0 || std::is_empty_v<T>;
+
 template <class T>
 inline constexpr bool kHasBase = requires {
   T{AnyBase<T>{}};
@@ -89,6 +94,14 @@ template <class... Declared>
 struct Fields {
   using Tuple = std::tuple<std::add_lvalue_reference_t<Declared>...>;
   static constexpr bool kHasReference = (std::is_reference_v<Declared> || ...);
+
+  // Whether `holds` is true of a type that a field refers to, given as a null pointer to it.
+  template <class Predicate>
+  static constexpr bool AnyReferred(Predicate holds) {
+    return ((std::is_reference_v<Declared> &&
+             holds(static_cast<std::remove_cvref_t<Declared>*>(nullptr))) ||
+            ...);
+  }
 
   Tuple tuple;
 };
