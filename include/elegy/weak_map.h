@@ -31,7 +31,12 @@ struct ValueAccess {
   using Found = std::optional<V>;
   using Plain = V;
   static Found None() { return std::nullopt; }
-  static Plain Read(const V& value) { return value; }
+  static Plain Read(const V& value) {
+    static_assert(std::is_copy_constructible_v<V>,
+                  "elegy: a weak map's values are copied out: one that is not copyable needs a "
+                  "std::shared_ptr, or a managed object of its own, around it");
+    return value;
+  }
 };
 template <class U>
 struct ValueAccess<Member<U>> {
@@ -60,9 +65,9 @@ void CollectForRoom(const ValueOps& ops, const void* value, const void* key, con
 // A map from managed objects to values, whose entries are ephemerons (Hayes, OOPSLA 1997; ECMA-262,
 // 24.3): a value lives while map and key live, and a value that refers to its key does not keep the
 // entry. A managed object, made by Make<WeakMap<K, V>>(). V is any movable type, traced if it has
-// slots. Look-ups copy it out under the map's lock, and its moves and destructor may run there too,
-// also on the collector's threads: they must not use the map nor reach a safepoint (Make is one),
-// and take no lock that is held where the map is used.
+// slots; to be read, it must be copyable. Look-ups copy it out under the map's lock, and its moves
+// and destructor may run there too, also on the collector's threads: they must not use the map nor
+// reach a safepoint (Make is one), and take no lock that is held where the map is used.
 //
 // Keys compare by object, not by address: a base-class or interior pointer names its whole object.
 // Reading with a null key is a miss, writing with one InvalidArgument; ResourceExhausted if even a
@@ -70,7 +75,9 @@ void CollectForRoom(const ValueOps& ops, const void* value, const void* key, con
 // a safepoint where it finds no room; it keeps the map, the key and the value meanwhile.
 //
 // Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock. What a table has grown
-// out of is freed at once if no other mutator is attached, else in the next cycle.
+// out of is freed at once if no other mutator is attached, else in the next cycle; a thread that
+// leaves far more behind than the heap plans for waits for that cycle at its next safepoint, 0.2 s
+// at most.
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;
@@ -125,13 +132,12 @@ class WeakMap {
     std::optional<Plain> result;
     absl::Status status = WithRoom(key, std::move(value), [&](void* start, Stored& stored) {
       internal::MutexLock lock(table_.mutex());
-      void* found = table_.Find(start);
-      if (found == nullptr && !table_.MayInsert(start)) {
-        result = Access::Read(stored.get());
+      if (const void* found = table_.Find(start)) {
+        result.emplace(Read(found));
         return;
       }
-      if (found == nullptr) found = Insert(start, key, std::move(stored));
-      result = Read(found);
+      result.emplace(Access::Read(stored.get()));  // first: it may throw
+      if (table_.MayInsert(start)) Insert(start, key, std::move(stored));
     });
     if (!status.ok()) return status;
     return *std::move(result);

@@ -72,6 +72,12 @@ class WeakMember {
     NoteSlot();
     *this = target;
   }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakMember(const Member<U>& target)
+      : WeakMember(static_cast<T*>(target.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakMember(const Persistent<U>& target)
+      : WeakMember(static_cast<T*>(target.get())) {}
   WeakMember(const WeakMember& other) {
     NoteSlot();
     *this = other;
@@ -85,6 +91,14 @@ class WeakMember {
   template <std::same_as<std::nullptr_t> N>
   WeakMember& operator=(N) {
     return *this = static_cast<T*>(nullptr);
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakMember& operator=(const Member<U>& target) {
+    return *this = static_cast<T*>(target.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakMember& operator=(const Persistent<U>& target) {
+    return *this = static_cast<T*>(target.get());
   }
 
   // The target, or null once it has died.

@@ -39,6 +39,11 @@ static_assert(kConverts<Member<Derived>, Persistent<Derived>>);
 static_assert(kConverts<Derived*, WeakPersistent<Derived>>);
 static_assert(!kConverts<WeakPersistent<Derived>, Persistent<Derived>>);
 static_assert(!kConverts<WeakMember<Derived>, Derived*>);
+static_assert(kConverts<Member<Derived>, WeakMember<Base>>);
+static_assert(kConverts<Persistent<Derived>, WeakMember<Derived>>);
+static_assert(std::is_assignable_v<WeakMember<Base>&, Persistent<Derived>>);
+static_assert(std::is_assignable_v<WeakMember<Derived>&, const Member<Derived>&>);
+static_assert(!std::is_assignable_v<WeakMember<Derived>&, Member<Base>>);
 
 static_assert(std::is_nothrow_move_constructible_v<Persistent<Node>>);
 static_assert(std::is_nothrow_move_assignable_v<Persistent<Node>>);

@@ -399,5 +399,38 @@ TEST_F(MapWeakMapTest, WhatHasBeenMovedInPartIsNotStored) {
   EXPECT_GE(refused, 2);
 }
 
+// A slot, and a copy that finds no memory. Its move may throw, so that it stands behind a pointer.
+struct Costly {
+  explicit Costly(Node* held) : node(held) {}
+  Costly(Costly&& other) noexcept(false) : node(other.node) {}
+  Costly(const Costly& other) : node(other.node) {
+    if (copies_left > 0 && --copies_left == 0) throw std::bad_alloc();
+  }
+  void Trace(Visitor& visitor) const { visitor.Trace(node); }
+
+  static int copies_left;  // until one fails
+  Member<Node> node;
+};
+int Costly::copies_left = 0;
+
+TEST_F(MapWeakMapTest, WhatCannotBeCopiedOutIsNotInserted) {
+  const Persistent map = Make<WeakMap<Node, Costly>>();
+  Costly::copies_left = 1;
+  const absl::StatusOr<Costly> once_more = map->GetOrInsert(key, Costly(other.get()));
+  ASSERT_TRUE(once_more.ok());  // after a cycle
+  EXPECT_EQ(once_more->node, other);
+  ASSERT_TRUE(map->Delete(key));
+  int refused = 0;
+  for (int copies = 1; copies <= 3; copies++) {
+    Costly::copies_left = copies;
+    const bool ok = map->GetOrInsert(key, Costly(other.get())).ok();
+    Costly::copies_left = 0;
+    refused += ok ? 0 : 1;
+    EXPECT_EQ(map->Has(key), ok);
+    map->Delete(key);
+  }
+  EXPECT_EQ(refused, 0);
+}
+
 }  // namespace
 }  // namespace elegy::test
