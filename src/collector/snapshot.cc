@@ -1,18 +1,23 @@
 // The .heapsnapshot format: JSON with one flat array of nodes, one of edges, and one of strings.
 // A node has six numbers (type, name, id, self_size, edge_count, trace_node_id) and its edges stand
-// together, in the order of the nodes; an edge has three (type, name or index, the target's place
-// in the array of nodes). Node 0 is the root.
+// together, in the order of the nodes; an edge has three (type, the index of an
+// element or, of a weak one, the number of its name, the target's place in the array of nodes).
+// Node 0 is the root.
 
 #include "src/collector/snapshot.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "elegy/internal/registry_core.h"
 #include "elegy/visitor.h"
@@ -29,6 +34,7 @@ constexpr std::size_t kNodeFields = 6;
 // Types and edge types by their places in the lists of the "meta" part.
 enum NodeType { kSyntheticRoot = 0, kObject = 1, kArray = 2 };
 enum EdgeType { kElement = 0, kWeak = 1 };
+constexpr std::string_view kWeakEdge = "weak";
 
 struct Edge {
   EdgeType type;
@@ -66,6 +72,7 @@ class EdgeCollector final : public Visitor, public TableMarker {
   std::vector<Edge> edges_;
 };
 
+// In the order of their addresses, the root with none first.
 std::vector<Node> CollectNodes(HeapState& state) {
   const HoldScope hold(state);
   EdgeCollector edges(state);
@@ -85,6 +92,13 @@ std::vector<Node> CollectNodes(HeapState& state) {
                        [&](const WeakCell& cell) { edges.Add(kElement, cell.Target()); });
   for (const auto& [id, mutator] : state.mutators) {
     for (const void* kept : mutator->kept) edges.Add(kElement, kept);
+    for (const void* root : mutator->callback_roots) edges.Add(kElement, root);
+  }
+  {
+    MutexLock lock(state.registries_mutex);
+    for (const std::shared_ptr<RegistryCore>& core : state.registries) {
+      if (core->IsRoot()) edges.Add(kElement, core->self());
+    }
   }
   nodes[0].edges = edges.Take();
   return nodes;
@@ -110,10 +124,8 @@ constexpr char kMeta[] =
 class SnapshotWriter {
  public:
   SnapshotWriter(const std::vector<Node>& nodes, std::ostream& out) : nodes_(nodes), out_(out) {
-    for (std::size_t i = 0; i < nodes.size(); i++) {
-      places_[nodes[i].start] = i;
-      names_.try_emplace(nodes[i].name, names_.size());
-    }
+    names_.try_emplace(kWeakEdge, names_.size());
+    for (const Node& node : nodes) names_.try_emplace(node.name, names_.size());
   }
 
   void Write() {
@@ -129,10 +141,11 @@ class SnapshotWriter {
     for (const Node& node : nodes_) {
       std::size_t index = 0;
       for (const Edge& edge : node.edges) {
-        const auto place = places_.find(edge.target);
-        if (place == places_.end()) continue;
-        Put(first ? "" : ",\n", static_cast<int>(edge.type), ",", index++, ",",
-            place->second * kNodeFields);
+        const std::size_t place = PlaceOf(edge.target);
+        if (place == nodes_.size()) continue;
+        const std::size_t name_or_index = edge.type == kWeak ? names_.at(kWeakEdge) : index++;
+        Put(first ? "" : ",\n", static_cast<int>(edge.type), ",", name_or_index, ",",
+            place * kNodeFields);
         first = false;
       }
     }
@@ -154,10 +167,18 @@ class SnapshotWriter {
     out_.write(text.data(), static_cast<std::streamsize>(text.size()));
   }
 
+  // The number of nodes if there is none.
+  std::size_t PlaceOf(const void* start) const {
+    const auto place = std::lower_bound(
+        nodes_.begin(), nodes_.end(), start,
+        [](const Node& node, const void* at) { return std::less<>()(node.start, at); });
+    const bool found = place != nodes_.end() && place->start == start;
+    return found ? static_cast<std::size_t>(place - nodes_.begin()) : nodes_.size();
+  }
   // Targets that are still being constructed are not in the graph.
   std::size_t CountEdgesOf(const Node& node) const {
     std::size_t count = 0;
-    for (const Edge& edge : node.edges) count += places_.contains(edge.target) ? 1 : 0;
+    for (const Edge& edge : node.edges) count += PlaceOf(edge.target) < nodes_.size() ? 1 : 0;
     return count;
   }
   std::size_t CountEdges() const {
@@ -168,8 +189,8 @@ class SnapshotWriter {
 
   const std::vector<Node>& nodes_;
   std::ostream& out_;
-  absl::flat_hash_map<const void*, std::size_t> places_;
-  absl::flat_hash_map<std::string_view, std::size_t> names_;
+  // Not Abseil's map, which does not survive a failed allocation.
+  std::unordered_map<std::string_view, std::size_t> names_;
 };
 
 }  // namespace
@@ -184,8 +205,12 @@ absl::Status WriteSnapshot(HeapImpl& heap, std::ostream& out) {
       found_memory = false;
     }
   });
-  if (!found_memory) return absl::ResourceExhaustedError("elegy: no memory for a snapshot");
-  SnapshotWriter(nodes, out).Write();
+  try {
+    if (!found_memory) throw std::bad_alloc();
+    SnapshotWriter(nodes, out).Write();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("elegy: no memory for a snapshot");
+  }
   out.flush();
   return out ? absl::OkStatus() : absl::InternalError("elegy: writing the snapshot failed");
 }

@@ -171,11 +171,16 @@ void EndServing(MutatorImpl& mutator, std::uint32_t answered) {
   }
 }
 
-// Asks all mutators. Returns those that were blocked at that moment.
-std::vector<MutatorImpl*> Post(HeapState& state, Handshake kind)
+// An empty list with room for all mutators. Throws std::bad_alloc.
+std::vector<MutatorImpl*> RoomForAll(const HeapState& state) ELEGY_REQUIRES(state.mutators_mutex) {
+  std::vector<MutatorImpl*> list;
+  list.reserve(state.mutators.size());
+  return list;
+}
+
+// Asks all mutators. Adds those that were blocked at that moment to a list that has room for all.
+void Post(HeapState& state, Handshake kind, std::vector<MutatorImpl*>& blocked)
     ELEGY_REQUIRES(state.mutators_mutex) {
-  std::vector<MutatorImpl*> blocked;
-  blocked.reserve(state.mutators.size());
   SetOutstanding(state, static_cast<std::uint32_t>(state.mutators.size()));
   for (const auto& [id, mutator] : state.mutators) {
     ELEGY_CHAOS_POINT("between requests");
@@ -183,7 +188,6 @@ std::vector<MutatorImpl*> Post(HeapState& state, Handshake kind)
       blocked.push_back(mutator);
     }
   }
-  return blocked;
 }
 
 // Whether there was a request that others have still to answer.
@@ -213,9 +217,10 @@ void RunHandshake(HeapState& state, Handshake kind) {
   const std::uint64_t begin = platform::NowNs();
   {
     MutexLock lock(state.mutators_mutex);
+    std::vector<MutatorImpl*> blocked = RoomForAll(state);
     state.newest = kind;
     if (kind == Handshake::kQuiesce) state.cycle++;
-    const std::vector<MutatorImpl*> blocked = Post(state, kind);
+    Post(state, kind, blocked);
     SetCrowd(state, state.mutators.size() - blocked.size());
     for (MutatorImpl* mutator : blocked) {
       if (!BeginServing(*mutator, kind)) continue;
@@ -239,8 +244,16 @@ void RunHandshake(HeapState& state, Handshake kind) {
 HoldScope::HoldScope(HeapState& state) : state_(state) {
   const std::uint64_t begin = platform::NowNs();
   state.mutators_mutex.lock();
+  std::vector<MutatorImpl*> blocked;
+  try {
+    blocked = RoomForAll(state);
+  } catch (...) {
+    state.mutators_mutex.unlock();
+    throw;
+  }
   SetHeld(state, true);
-  for (MutatorImpl* mutator : Post(state, Handshake::kHold)) {
+  Post(state, Handshake::kHold, blocked);
+  for (MutatorImpl* mutator : blocked) {
     // Kept in service until the end, so that it cannot return.
     if (BeginServing(*mutator, Handshake::kHold)) CountAnswer(state);
   }

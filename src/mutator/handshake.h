@@ -57,6 +57,7 @@ void RunHandshake(HeapState& state, Handshake kind);
 // when the second begins, and would sleep on without having answered it.
 class ELEGY_SCOPED_CAPABILITY HoldScope {
  public:
+  // Throws std::bad_alloc, and holds nobody then.
   explicit HoldScope(HeapState& state) ELEGY_ACQUIRE(state.mutators_mutex);
   HoldScope(const HoldScope&) = delete;
   HoldScope& operator=(const HoldScope&) = delete;

@@ -1,6 +1,9 @@
 #include "src/mutator/late_answers.h"
 
+#include <cstdint>
 #include <cstdio>
+#include <new>
+#include <string>
 
 #include "src/mutator/mutator_impl.h"
 #include "src/platform/platform.h"
@@ -37,13 +40,21 @@ bool IsLate(const MutatorCore& mutator) {
 }  // namespace
 
 void LogLateAnswers(HeapState& state, Handshake kind, std::uint64_t asked_ns) {
+  // Without memory for the names, without them.
+  const auto name_of = [](std::uint32_t thread) -> std::string {
+    try {
+      return platform::ThreadName(thread);
+    } catch (const std::bad_alloc&) {
+      return {};
+    }
+  };
   const std::uint64_t ms = (platform::NowNs() - asked_ns) / 1'000'000;
   for (const auto& [id, mutator] : state.mutators) {
     if (!IsLate(*mutator)) continue;
     std::fprintf(stderr,
                  "elegy: thread %u \"%s\" has not answered %s for %llu ms: it reaches no safepoint "
                  "and is in no BlockingRegion\n",
-                 mutator->thread_id, platform::ThreadName(mutator->thread_id).c_str(), NameOf(kind),
+                 mutator->thread_id, name_of(mutator->thread_id).c_str(), NameOf(kind),
                  static_cast<unsigned long long>(ms));
   }
 }

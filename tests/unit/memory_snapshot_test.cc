@@ -154,7 +154,7 @@ class JsonParser {
 class Graph {
  public:
   struct Edge {
-    std::string type;
+    std::string type, name;  // the name of a weak one, the index of an element
     std::size_t target;
   };
   struct Node {
@@ -187,7 +187,13 @@ class Graph {
         EXPECT_LT(target, nodes.elements.size());
         const Json& edge_types = meta["edge_types"].elements.at(0);
         const std::size_t type = edges(edge + IndexOf(meta["edge_fields"], "type"));
-        node.edges.push_back({edge_types.elements.at(type).string, target / fields});
+        const std::string type_name = edge_types.elements.at(type).string;
+        const std::size_t name = edges(edge + IndexOf(meta["edge_fields"], "name_or_index"));
+        const bool is_element = type_name == "element";  // others have names
+        node.edges.push_back(
+            {type_name,
+             is_element ? std::to_string(name) : json["strings"].elements.at(name).string,
+             target / fields});
       }
       nodes_.push_back(std::move(node));
     }
@@ -264,6 +270,37 @@ TEST_F(MemorySnapshotTest, ShowsTypesSizesAndEdges) {
   EXPECT_EQ(strong, 1u);
   EXPECT_EQ(weak, 1u);
   EXPECT_EQ(graph.CountEdges(graph.nodes()[0], "element", "Comet"), 1u);
+}
+
+TEST_F(MemorySnapshotTest, EdgesHaveNames) {
+  const Persistent<Planet> planet = Make<Planet>();
+  const Persistent<Comet> comet = Make<Comet>();
+  planet->moon = Make<Planet>();
+  planet->sun = planet;
+  comet->visited = {nullptr, planet.get(), planet.get()};
+  const Graph graph = TakeSnapshot();
+  std::vector<std::string> names;
+  for (const Graph::Node* node : graph.Named("snapshot::")) {
+    for (const Graph::Edge& edge : node->edges) names.push_back(edge.type + " " + edge.name);
+  }
+  std::sort(names.begin(), names.end());
+  const std::vector<std::string> expected = {"element 0", "element 0", "element 1", "weak weak"};
+  EXPECT_EQ(names, expected);
+}
+
+// What only a registry's queued record keeps is reached from the roots.
+TEST_F(MemorySnapshotTest, RegistriesWithQueuedRecordsAreRoots) {
+  using Registry = FinalizationRegistry<Member<Planet>>;
+  Persistent<Registry> registry;
+  NoInline([&] {
+    registry = Make<Registry>([](Member<Planet>) {});
+    ASSERT_TRUE(registry->Register(Make<Comet>(), Make<Planet>()).ok());
+  });
+  heap().Collect(StackState::kNoPointers);
+  registry = nullptr;
+  const Graph graph = TakeSnapshot();
+  EXPECT_EQ(graph.CountEdges(graph.nodes()[0], "element", "FinalizationRegistry"), 1u);
+  EXPECT_EQ(graph.Named("snapshot::Comet").size(), 0u);
 }
 
 TEST_F(MemorySnapshotTest, IdsAreDistinct) {
