@@ -26,13 +26,17 @@ bit asked = 0;   /* to scan its stack */
 inline enter() { atomic { !table_lock -> table_lock = 1 } }
 inline leave() { table_lock = 0 }
 
-/* ShadeLocked: counts first, so that it wins or loses against the flip. */
+/* ShadeLocked: nothing to do for what is marked; else counts first, so that it wins or loses against the flip. */
 inline shade_locked(object) {
   do
   :: atomic { object == NONE -> break }
   :: atomic { object != NONE -> word_phase = phase; word_count = resurrections };
      if
      :: word_phase != Marking -> break
+     :: else
+     fi;
+     if
+     :: (marked & B(object)) != 0 -> break
      :: else
      fi;
 #ifdef BUG_NOT_COUNTED

@@ -6,6 +6,7 @@
 
 #include "src/base/chaos.h"
 #include "src/base/check.h"
+#include "src/heap/heap_state.h"
 
 namespace elegy::internal {
 
@@ -109,6 +110,9 @@ void RootTable::ShadeLocked(void* target) {
     // Idle: the barrier is off, and stays so until the collector has passed through the lock.
     // WeakClosed: the target is marked, for a handle or a caller has held it all along.
     if (PhaseWord::PhaseOf(word) != Phase::kMarking) return;
+    // Marks only grow until the flip, and the bitmap is this cycle's as long as the lock is held.
+    // Without this, handles that come and go between two rounds would cost one more each time.
+    if (static_cast<const HeapState*>(owner)->IsMarked(target)) return;
     ELEGY_CHAOS_POINT("handle about to shade");
     if (owner->phase.CountResurrection(word)) break;
   }

@@ -46,5 +46,42 @@ TEST_F(WindowHandleTest, TheRoundIsOver) { DropAt(ChaosPointOf("round answered")
 
 TEST_F(WindowHandleTest, TheFlipIsNext) { DropAt(ChaosPointOf("about to flip")); }
 
+// A thread that is not attached makes and drops a handle in each round. Of an object that is marked
+// that says nothing new, and the cycle ends.
+class Dropper {
+ public:
+  static constexpr int kMost = 100;
+
+  explicit Dropper(Heap& heap) {
+    const Mutator mutator(heap);
+    rooted_ = Make<Counted>(1, census_);
+  }
+  ~Dropper() { internal::AtNextPassage(0, nullptr, nullptr); }
+
+  void Watch() { internal::AtNextPassage(ChaosPointOf("resurrections read"), &Drop, this); }
+  int passages() const { return passages_; }
+
+ private:
+  static void Drop(void* dropper) { static_cast<Dropper*>(dropper)->Drop(); }
+  void Drop() {
+    if (++passages_ == kMost) return;
+    { const Persistent<Counted> copy(rooted_); }
+    Watch();
+  }
+
+  Census census_;
+  Persistent<Counted> rooted_;
+  int passages_ = 0;
+};
+
+TEST(WindowHandleRoundsTest, HandlesToWhatIsMarkedDoNotHoldUpTheEnd) {
+  Heap heap(TestOptions());
+  Dropper dropper(heap);
+  dropper.Watch();
+  heap.Collect();
+  EXPECT_GE(dropper.passages(), 1);
+  EXPECT_LT(dropper.passages(), 5);
+}
+
 }  // namespace
 }  // namespace elegy::test
