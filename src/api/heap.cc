@@ -17,8 +17,10 @@ void Heap::AdjustExternalBytes(std::ptrdiff_t delta) {
   internal::HeapState& state = impl_->state();
   state.AdjustExternal(delta);
   internal::MutatorImpl* const mutator = internal::CurrentImplOrNull();
-  if (delta > 0 && mutator != nullptr && &mutator->state == &state) {
-    internal::OweWaitIfFarBeyondGoal(*mutator);
+  const bool is_own = mutator != nullptr && &mutator->state == &state;
+  if (delta > 0 && is_own) internal::OweWaitIfFarBeyondGoal(*mutator);
+  if (delta < 0 && is_own && mutator->deliveries.empty()) {
+    state.accounting.external_closed.Add(0 - static_cast<std::uint64_t>(delta));
   }
 }
 HeapStats Heap::Stats() const { return impl_->Stats(); }

@@ -127,6 +127,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   const std::uint64_t begin = platform::NowNs();
   allocated_at_start_ = state_.accounting.allocated.Get();
   external_at_start_ = state_.accounting.external_told.Get();
+  closed_at_start_ = state_.accounting.external_closed.Get();
   report.allocated_before = Grown(allocated_at_end_, allocated_at_start_);
   Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
 
@@ -326,8 +327,10 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const std::uint64_t external = state_.accounting.External();
   const std::uint64_t pending = std::min(external, state_.accounting.pending_external.Get());
   // What a flood has told of since the cycle began is not known to live: counted as alive, it would
-  // raise the goal, let more of the flood in, and so on.
-  const std::uint64_t born = state_.accounting.external_told.Get() - external_at_start_;
+  // raise the goal, let more of the flood in, and so on. But not what has been closed as well.
+  const std::uint64_t told = state_.accounting.external_told.Get() - external_at_start_;
+  const std::uint64_t closed = state_.accounting.external_closed.Get() - closed_at_start_;
+  const std::uint64_t born = told - std::min(told, closed);
   const std::uint64_t spent = std::min(external, pending + born);
   const Pacer::Plan plan =
       pacer_.After({.live = report.live_bytes + external - spent,

@@ -133,6 +133,7 @@ class HeapImpl {
   std::size_t taken_before_sweep_ = 0;
   std::size_t kept_free_bytes_ = 0;
   std::uint64_t external_at_start_ = 0;
+  std::uint64_t closed_at_start_ = 0;
   std::uint64_t kept_free_since_ = 0;  // when the figure was last lowered; by the clock
   PhaseTimes marking_times_, clearing_times_, sweeping_times_;
 

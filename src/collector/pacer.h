@@ -56,7 +56,8 @@ class Pacer {
     const double room =
         std::min(growth - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
     // However little room there is: without progress between cycles there is none at all.
-    const double least = std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
+    const double least = std::max(static_cast<double>(kLeastRoom),
+                                  (live + static_cast<double>(outcome.pending)) * kLeastShare);
     return Divide(static_cast<std::int64_t>(std::max(room, least)),
                   outcome.marker_share < kOwnCore ? 0 : kUnassisted);
   }

@@ -9,7 +9,9 @@
 // max_heap_bytes for who takes blocks, lest both together pass it. Who takes native memory may have
 // their share: it does not wait for two cycles. Then blocks that are held back may not be taken
 // again before there is room for both. For that each of the two changes its own sum first and then
-// looks at the other's: of two at once, one at least sees both changes, and undoes its own.
+// looks at both: of two at once, one at least sees both changes, and undoes its own. What goes to
+// the pool is taken off what is held first and then off what is taken, with release; who looks
+// reads them in the other order, and so counts it once or not as free, but never twice as free.
 
 #ifndef ELEGY_SRC_HEAP_ACCOUNTING_H_
 #define ELEGY_SRC_HEAP_ACCOUNTING_H_
@@ -18,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/base/chaos.h"
 #include "src/heap/histogram.h"
 
 namespace elegy::internal {
@@ -37,7 +40,8 @@ class Accounting {
         std::memory_order_relaxed));  // as above
     return true;
   }
-  void Give(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_relaxed); }  // as above
+  // Release: pairs with Fits and Taken, see above.
+  void Give(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_release); }
   // For weak tables and records: what is held back is room, too.
   bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
     if (!TryTake(bytes, max_bytes + Held())) return false;
@@ -60,8 +64,8 @@ class Accounting {
 
   // Without what is held back.
   std::size_t Taken() const {
+    const std::size_t taken = taken_.load(std::memory_order_acquire);  // as Give
     const std::size_t held = Held();
-    const std::size_t taken = taken_.load(std::memory_order_relaxed);  // as above
     return taken > held ? taken - held : 0;
   }
 
@@ -98,14 +102,18 @@ class Accounting {
   Counter allocated;
   // All external bytes that the heap has ever been told of.
   Counter external_told;
+  // And those that the program has given back by itself: by a call outside all callbacks and
+  // destructors, or with the registration of a target that may live.
+  Counter external_closed;
   // External bytes of targets that have died and whose callbacks are still to run.
   Counter pending_external;
 
  private:
   // Whether what is in use, with native memory, is within the limit.
   bool Fits(std::size_t max_bytes) const {
-    const std::size_t held = held_.load(std::memory_order_seq_cst);  // see the head of this file
-    const std::size_t taken = taken_.load(std::memory_order_seq_cst);
+    const std::size_t taken = taken_.load(std::memory_order_seq_cst);  // see the head of this file
+    ELEGY_CHAOS_POINT("taken read, held not");
+    const std::size_t held = held_.load(std::memory_order_seq_cst);
     return taken <= held || taken - held <= max_bytes;
   }
 

@@ -70,6 +70,18 @@ TEST(HeapPacerTest, MutatorsHelpEarlierWhereTheMarkerHasNoCoreOfItsOwn) {
   EXPECT_EQ(pacer.After(outcome).reserve, 50 * kMib);
 }
 
+// However much of its native memory is not known to live.
+TEST(HeapPacerTest, ThereIsRoomForASixteenthOfAllThatMayLive) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(0);
+  EXPECT_EQ(pacer.After(outcome).room, 40 * kMib);
+  outcome.pending = 512 * kMib;
+  EXPECT_EQ(pacer.After(outcome).room, 32 * kMib);
+  outcome = Found(160);
+  outcome.pending = 320 * kMib;
+  EXPECT_EQ(pacer.After(outcome).room, 30 * kMib);
+}
+
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
 // limit would meet it, and wait there.
 TEST(HeapPacerTest, AQuarterOfTheRoomBelowTheLimitIsLeft) {
