@@ -45,8 +45,8 @@ class Registration {
   }
 
   // True: the callback has run here, on this thread, exactly once; its target may be alive. False:
-  // as for Cancel, and for a registry that has died. Needs an attached mutator. An exception of the
-  // callback leaves it; the record is spent.
+  // as for Cancel, and for a registry that has died. Needs an attached mutator, outside its
+  // BlockingRegions. An exception of the callback leaves it; the record is spent.
   bool RunNow() {
     const std::shared_ptr<internal::RegistryCore> core = std::move(core_);
     return core != nullptr && core->RunNow(name_);

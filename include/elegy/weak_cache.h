@@ -3,6 +3,7 @@
 #ifndef ELEGY_WEAK_CACHE_H_
 #define ELEGY_WEAK_CACHE_H_
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <deque>
@@ -18,6 +19,7 @@
 
 #include "absl/hash/hash.h"
 #include "elegy/finalization_registry.h"
+#include "elegy/internal/collector_lock.h"
 #include "elegy/internal/flight.h"
 #include "elegy/internal/managed_type.h"
 #include "elegy/internal/mutex.h"
@@ -40,10 +42,10 @@ struct WeakCacheOptions {
 
 // A managed map from values to weakly held managed objects: entries of dead objects leave by
 // themselves, and a key can be made anew at once. Key is any copyable type without slots that
-// absl::Hash knows; its hash, comparison and destructor also run under the cache's lock, on the
-// collector's thread, too: they must not throw, nor use managed objects, nor take a lock that is
-// held where the cache is used. A managed object, made by Make<WeakCache<Key, T>>(), or with
-// options.
+// absl::Hash knows; its hash, comparison, copy and destructor also run under the cache's lock, all
+// but the copy on the collector's thread, too: those must not throw, and none may use managed
+// objects, nor take a lock that is held where the cache is used. A managed object, made by
+// Make<WeakCache<Key, T>>(), or with options.
 //
 // Thread-safe. O(1) amortised.
 template <class Key, class T>
@@ -176,35 +178,38 @@ class WeakCache {
 
     void Mark(internal::TableMarker& marker) override {
       if (options_.budget_bytes == 0) return;
-      for (std::size_t next = 0;;) {
-        internal::MutexLock lock(mutex_);
-        for (std::size_t i = 0; i < kStride && next < entries_.size(); i++, next++) {
-          entries_[next].link.Trace(marker.visitor());
-        }
-        if (next == entries_.size()) return;
-      }
+      VisitEntries([&marker](Entry& entry) { entry.link.Trace(marker.visitor()); });
     }
     void MarkValueOf(void*, Visitor&) override {}
 
     std::size_t ClearDead(const internal::Liveness& liveness) override {
       std::size_t cleared = 0;
-      for (std::size_t next = 0;;) {
-        internal::MutexLock lock(mutex_);
-        for (std::size_t i = 0; i < kStride && next < entries_.size(); i++, next++) {
-          Entry& entry = entries_[next];
-          if (!entry.key.has_value() || !entry.target.IsDeadFor(liveness)) continue;
-          recent_.Forget(entry.link);
-          index_.erase(&entry);
-          entry.key.reset();
-          free_.push_back(&entry);
-          cleared++;
-        }
-        if (next == entries_.size()) return cleared;
-      }
+      VisitEntries([&](Entry& entry) ELEGY_NO_LOCK_ANALYSIS {
+        if (!entry.key.has_value() || !entry.target.IsDeadFor(liveness)) return;
+        recent_.Forget(entry.link);
+        index_.erase(&entry);
+        entry.key.reset();
+        free_.push_back(&entry);
+        cleared++;
+      });
+      return cleared;
     }
 
    private:
     static constexpr std::size_t kStride = 128;  // entries that the collector visits at a time
+
+    // Visits the entries that there are when it begins, with the lock. What is added meanwhile has
+    // a target that is marked, or shaded.
+    template <class F>
+    void VisitEntries(F&& visit) {
+      std::size_t end = SIZE_MAX;
+      for (std::size_t next = 0; next < end;) {
+        const internal::CollectorLock lock(mutex_);
+        end = std::min(end, entries_.size());
+        const std::size_t stop = std::min(next + kStride, end);
+        for (; next < stop; next++) visit(entries_[next]);
+      }
+    }
 
     T* GetLocked(const Key& key) ELEGY_REQUIRES(mutex_) {
       const auto found = index_.find(key);

@@ -217,6 +217,7 @@ void HeapImpl::DropAllRecords() {
 }
 
 std::size_t HeapImpl::Shutdown(ShutdownPolicy policy) {
+  CheckUse(CurrentImpl());
   if (&CurrentImpl().state != &state_) {
     Fail("Heap::Shutdown on a thread that is attached to another heap");
   }

@@ -46,8 +46,8 @@ void CheckUse(const MutatorImpl& mutator) {
   CheckThread(mutator);
   if (mutator.blocking_depth != 0) {
     Fail(
-        "a safepoint or an elegy::Make inside an elegy::BlockingRegion, where nothing managed may "
-        "be touched");
+        "a safepoint, an elegy::Make or a callback inside an elegy::BlockingRegion, where nothing "
+        "managed may be touched");
   }
 }
 

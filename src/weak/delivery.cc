@@ -1,6 +1,8 @@
 #include "src/weak/delivery.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <iterator>
 #include <list>
 
@@ -24,15 +26,34 @@ void AddOnce(ReadyList& list, const std::shared_ptr<RegistryCore>& core) {
   if (std::find(list.begin(), list.end(), core) == list.end()) list.push_back(core);
 }
 
+// Registries whose records this run has not got: the collector has counted them and not queued them
+// yet, others have taken them, or callbacks nest too deep here.
+class PassedBy {
+ public:
+  bool IsFull() const { return count_ == cores_.size(); }
+  bool Contains(const RegistryCore* core) const {
+    return std::find(cores_.begin(), End(), core) != End();
+  }
+  void Add(const RegistryCore* core) { cores_[count_++] = core; }
+
+ private:
+  const RegistryCore* const* End() const { return cores_.begin() + count_; }
+
+  std::array<const RegistryCore*, 8> cores_;
+  std::size_t count_ = 0;
+};
+
 // The first registry of a list that still has queued records, and may run them on this mutator.
-// Moves those before it that have none to `dropped`; *passes_by is set if one is another's now.
+// Moves those before it that have none to `dropped`; *passes_by is set if one is another's now, or
+// has been passed by.
 std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList& list,
-                                          ReadyList& dropped, bool* passes_by) {
+                                          const PassedBy& passed, ReadyList& dropped,
+                                          bool* passes_by) {
   for (auto place = list.begin(); place != list.end();) {
     const auto next = std::next(place);
     if (!(*place)->HasQueued()) {
       dropped.splice(dropped.end(), list, place);
-    } else if ((*place)->MayRunOn(mutator)) {
+    } else if ((*place)->MayRunOn(mutator) && !passed.Contains(place->get())) {
       return *place;
     } else {
       *passes_by = true;
@@ -46,13 +67,14 @@ std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList&
 // they are not to run on several threads at once.
 class Turn {
  public:
-  explicit Turn(MutatorImpl& mutator) : mutator_(mutator) {
+  Turn(MutatorImpl& mutator, const PassedBy& passed) : mutator_(mutator) {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    core_ = FirstQueued(mutator, mutator.ready, dropped, &passes_by);
-    if (core_ == nullptr)
-      core_ = FirstQueued(mutator, mutator.state.ready_any, dropped, &passes_by);
+    core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
+    if (core_ == nullptr) {
+      core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);
+    }
     if (core_ != nullptr) {
       is_outermost_ = core_->BeginTurn(mutator);
     } else if (!passes_by) {
@@ -100,13 +122,13 @@ void AnnounceReady(HeapState& heap, const std::vector<std::shared_ptr<RegistryCo
 
 std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
   std::size_t ran = 0;
-  while (ran < max_callbacks && HasReadyBit(mutator)) {
-    const Turn turn(mutator);
+  PassedBy passed;
+  while (ran < max_callbacks && HasReadyBit(mutator) && !passed.IsFull()) {
+    const Turn turn(mutator, passed);
     if (turn.core() == nullptr) break;
     ELEGY_CHAOS_POINT("registry found ready");
     const std::size_t some = turn.core()->Cleanup(max_callbacks - ran);
-    // Nested too deep, or counted by the collector and not yet in the queue.
-    if (some == 0) break;
+    if (some == 0) passed.Add(turn.core());
     ran += some;
   }
   return ran;

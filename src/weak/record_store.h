@@ -65,7 +65,7 @@ static_assert(sizeof(Record) == 32);
 
 class RecordStore {
  public:
-  // How many records ForSome visits at most.
+  // How many records a Walk visits at once, at most.
   static constexpr std::size_t kPart = 256;
 
   struct Extra {
@@ -119,24 +119,39 @@ class RecordStore {
     return record.extra == 0 ? 0 : ExtraOf(record)->external_bytes;
   }
 
-  // Where a walk over all records stands, which may let go of the lock between two parts.
-  struct Place {
-    std::size_t slab = 0;
-    std::size_t index = 0;
-  };
-  // Calls `visit` with the next records, and moves on. False if there are none.
-  template <class Visit>
-  bool ForSome(Place& place, Visit visit) {
-    while (place.slab < slabs_.size() && place.index == slabs_[place.slab].used) {
-      if (place.slab + 1 == slabs_.size()) return false;
-      place = {place.slab + 1, 0};
+  // A walk over all records that there are when it begins. The lock may be let go between two
+  // parts: what is registered meanwhile is not waited for, or there would be no end. Its target and
+  // value are held by who registers, and so marked or shaded.
+  class Walk {
+   public:
+    // Calls `visit` with the next records, and moves on. False if there are none.
+    template <class Visit>
+    bool VisitSome(RecordStore& store, Visit visit) {
+      if (slabs_ == 0 && !store.slabs_.empty()) {
+        slabs_ = store.slabs_.size();
+        used_of_last_ = store.slabs_.back().used;
+      }
+      while (slab_ < slabs_ && index_ == UsedOf(store)) {
+        slab_++;
+        index_ = 0;
+      }
+      if (slab_ == slabs_) return false;
+      const Slab& slab = store.slabs_[slab_];
+      const std::size_t end = std::min(index_ + kPart, UsedOf(store));
+      for (; index_ < end; index_++) visit(store.At(slab, index_));
+      return true;
     }
-    if (place.slab == slabs_.size()) return false;
-    const Slab& slab = slabs_[place.slab];
-    const std::size_t end = std::min(place.index + kPart, slab.used);
-    for (; place.index < end; place.index++) visit(At(slab, place.index));
-    return true;
-  }
+
+   private:
+    std::size_t UsedOf(const RecordStore& store) const {
+      return slab_ + 1 == slabs_ ? used_of_last_ : store.slabs_[slab_].used;
+    }
+
+    std::size_t slabs_ = 0;  // that there were at the beginning; 0 before that
+    std::size_t used_of_last_ = 0;
+    std::size_t slab_ = 0;
+    std::size_t index_ = 0;
+  };
 
  private:
   struct Slab {

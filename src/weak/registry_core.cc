@@ -244,8 +244,14 @@ void RegistryCore::GiveBackExternal(const Record& record) {
   if (bytes != 0) heap_.AdjustExternal(-static_cast<std::int64_t>(bytes));
 }
 
+void RegistryCore::CountClosed(const Record& record) {
+  if (record.GetState() != Record::State::kLive) return;
+  heap_.accounting.external_closed.Add(store_->ExternalBytesOf(record));
+}
+
 void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   const bool was_queued = record.GetState() == Record::State::kQueued;
+  if (cancelled) CountClosed(record);
   ForgetToken(record);
   ShadeDropped(heap_, ops_, HeldOf(record));
   record.generation++;
@@ -323,18 +329,6 @@ bool RegistryCore::Cancel(RecordName name) {
   return true;
 }
 
-void RegistryCore::Mark(TableMarker& marker) {
-  if (ops_.trace == nullptr) return;
-  RecordStore::Place place;
-  bool more = true;
-  while (more) {
-    MutexLock lock(mutex_);
-    more = store_->ForSome(place, [&](Record& record) {
-      if (record.CanEnd()) ops_.trace(HeldOf(record), marker.visitor());
-    });
-  }
-}
-
 void RegistryCore::Orphan() {
   MutexLock lock(mutex_);
   orphaned_ = true;
@@ -343,11 +337,11 @@ void RegistryCore::Orphan() {
 void RegistryCore::AppendTargets(std::vector<const void*>& targets) {
   MutexLock lock(mutex_);
   if (IsClosed()) return;  // what is left is to be dropped
-  RecordStore::Place place;
+  RecordStore::Walk walk;
   const auto append = [&](const Record& record) {
     if (record.GetState() == Record::State::kLive) targets.push_back(record.target);
   };
-  while (store_->ForSome(place, append)) continue;
+  while (walk.VisitSome(*store_, append)) continue;
 }
 
 void RegistryCore::DropAll(UndeliveredLog* log) {
@@ -356,14 +350,14 @@ void RegistryCore::DropAll(UndeliveredLog* log) {
     MutexLock lock(mutex_);
     if (!IsClosed()) last_looks_ = kLastLooks;
     SetClosed();
-    RecordStore::Place place;
+    RecordStore::Walk walk;
     const auto drop = [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
       if (!record.CanEnd()) return;
       if (log != nullptr) log->Add({record.file, record.line});
       BeginEnd(record, /*cancelled=*/false);
       record.next = std::exchange(dropped, &record);
     };
-    while (store_->ForSome(place, drop)) continue;
+    while (walk.VisitSome(*store_, drop)) continue;
   }
   BuryAll(dropped);
 }

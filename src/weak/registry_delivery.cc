@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "elegy/internal/collector_lock.h"
 #include "elegy/internal/registry_core.h"
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
@@ -133,6 +134,7 @@ bool RegistryCore::Drain::Run(RecordName name) {
   std::unique_lock<Mutex> lock(core_.mutex_);
   if (core_.IsClosed() || !core_.Names(name) || !name.record->CanEnd()) return false;
   MutatorImpl& mutator = CurrentImpl();
+  CheckUse(mutator);
   CheckOwnHeap(mutator, core_.self_);
   // A dead registry's held values are dead too. One that is condemned, but marked, has all of them.
   if (core_.orphaned_) return false;
@@ -141,6 +143,7 @@ bool RegistryCore::Drain::Run(RecordName name) {
   }
   Begin(mutator);
   AddCallbackRoots(mutator, core_.ops_, core_.HeldOf(*name.record));
+  core_.CountClosed(*name.record);
   lock.release();
   Call(*name.record);
   return true;
@@ -208,20 +211,32 @@ void RegistryCore::PurgeQueue() {
   }
 }
 
+void RegistryCore::Mark(TableMarker& marker) {
+  if (ops_.trace == nullptr) return;
+  RecordStore::Walk walk;
+  bool more = true;
+  while (more) {
+    const CollectorLock lock(mutex_);
+    more = walk.VisitSome(*store_, [&](Record& record) {
+      if (record.CanEnd()) ops_.trace(HeldOf(record), marker.visitor());
+    });
+  }
+}
+
 std::size_t RegistryCore::QueueDead(const Liveness& liveness, bool* became_ready) {
   PurgeQueue();
   DropLate();
   std::size_t queued = 0;
   std::vector<Record*> batch;
-  RecordStore::Place place;
+  RecordStore::Walk walk;
   bool more = true;
   while (more) {
     batch.reserve(kBatchRecords + RecordStore::kPart);
     {
-      MutexLock lock(mutex_);
+      const CollectorLock lock(mutex_);
       if (IsClosed()) break;
       const std::size_t before = batch.size();
-      more = store_->ForSome(place, [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
+      more = walk.VisitSome(*store_, [&](Record& record) ELEGY_NO_LOCK_ANALYSIS {
         if (Queue(record, liveness)) batch.push_back(&record);
       });
       // Counted before anyone can take or cancel one of them.

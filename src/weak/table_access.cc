@@ -45,11 +45,12 @@ class AppendingVisitor final : public Visitor {
 
 // A thread that is not attached to the heap shades nothing: it cancels a registration, or destroys
 // a table in the sweep, when nothing is marking. Nothing keeps what the value refers to for a
-// thread that answers no handshake, so that it must not be looked into anyway.
+// thread that answers no handshake, so that it must not be looked into anyway. The same goes for a
+// thread inside a BlockingRegion, whose buffer may be the collector's at this moment.
 void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value,
                   bool only_unscanned) {
   MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator == nullptr || &mutator->state != &heap) return;
+  if (mutator == nullptr || &mutator->state != &heap || mutator->blocking_depth != 0) return;
   if (only_unscanned && mutator->scanned) return;
   if (PhaseWord::PhaseOf(heap.phase.Load()) != Phase::kMarking) return;
   ShadingVisitor visitor(*mutator);

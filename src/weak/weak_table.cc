@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "elegy/internal/collector_lock.h"
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
 #include "src/base/check.h"
@@ -57,30 +58,6 @@ class EntryWalk {
 };
 
 }  // namespace
-
-// The lock of who marks or clears entries. It does not sleep at once: a mutex goes to who is there
-// when it becomes free, so that mutators which use one table all the time would take it before who
-// has to be woken, for seconds.
-class ELEGY_SCOPED_CAPABILITY WeakTable::CollectorLock {
- public:
-  explicit CollectorLock(WeakTable& table) ELEGY_ACQUIRE(table.mutex_) : mutex_(table.mutex_) {
-    constexpr int kTries = 200;
-    for (int i = 0; i < kTries; i++) {
-      if (mutex_.try_lock()) return;
-    }
-    waited_ = true;
-    mutex_.lock();
-  }
-  CollectorLock(const CollectorLock&) = delete;
-  CollectorLock& operator=(const CollectorLock&) = delete;
-  ~CollectorLock() ELEGY_RELEASE() { mutex_.unlock(); }
-
-  bool waited() const { return waited_; }
-
- private:
-  Mutex& mutex_;
-  bool waited_ = false;
-};
 
 WeakTable::WeakTable(const ValueOps& ops, EntryOrder order)
     : ops_(ops),
@@ -315,7 +292,7 @@ void WeakTable::Mark(TableMarker& marker) {
   if (ops_.trace == nullptr) return;
   for (EntryWalk walk; !walk.HasEnded();) {
     ELEGY_CHAOS_POINT("about to mark entries");
-    const CollectorLock lock(*this);
+    const CollectorLock lock(mutex_);
     walk.Advance(layout_, End(), lock.waited());
     for (std::size_t i = walk.begin(); i < walk.end(); i++) {
       void* const key = At(i).Key();
@@ -326,7 +303,7 @@ void WeakTable::Mark(TableMarker& marker) {
 }
 
 void WeakTable::MarkValueOf(void* key, Visitor& visitor) {
-  const CollectorLock lock(*this);
+  const CollectorLock lock(mutex_);
   if (const void* value = FindIn(Arrays(), key)) ops_.trace(value, visitor);
 }
 
@@ -334,7 +311,7 @@ std::size_t WeakTable::ClearDead(const Liveness& liveness) {
   std::size_t cleared = 0;
   for (EntryWalk walk; !walk.HasEnded();) {
     ELEGY_CHAOS_POINT("about to clear entries");
-    const CollectorLock lock(*this);
+    const CollectorLock lock(mutex_);
     walk.Advance(layout_, End(), lock.waited());
     for (std::size_t i = walk.begin(); i < walk.end(); i++) {
       void* const key = At(i).Key();

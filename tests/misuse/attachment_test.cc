@@ -173,6 +173,19 @@ TEST_F(AttachmentDeathTest, NothingIsMadeInsideABlockingRegion) {
   EXPECT_DEATH(inside([&](Mutator&) { weak.Get(); }), kMessage);
 }
 
+// A registration can be cancelled there; callbacks run nowhere but where they may use the heap.
+TEST_F(AttachmentDeathTest, NoCallbackRunsInsideABlockingRegion) {
+  constexpr char kMessage[] = "elegy: .* inside an elegy::BlockingRegion";
+  const Persistent<Node> node = Make<Node>();
+  const auto registry = Persistent(Make<FinalizationRegistry<int>>([](int) {}));
+  Registration first = *registry->Track(node, 1);
+  Registration second = *registry->Track(node, 2);
+  const BlockingRegion region(mutator());
+  EXPECT_DEATH(first.RunNow(), kMessage);
+  EXPECT_DEATH(heap().Shutdown(ShutdownPolicy::kDrop), kMessage);
+  EXPECT_TRUE(second.Cancel());
+}
+
 // Its frames would not be scanned.
 ucontext_t g_thread_context, g_fiber_context;
 Heap* g_fibers_heap = nullptr;

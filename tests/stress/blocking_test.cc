@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <thread>
+#include <vector>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
@@ -217,6 +218,27 @@ TEST_F(BlockingTest, LeavingWhileServed) {
     });
   }
   heap().SetObserver(nullptr);
+  ExpectNothingLeft();
+}
+
+// What a registration held is no concern of a blocked thread's: the collector acts for it.
+TEST_F(BlockingTest, CancellingWhileServed) {
+  const BackToBackCycles cycles(heap());
+  RunThreads(1, [&](int) {
+    Mutator mutator(heap());
+    const Persistent target = Make<Counted>(1, census());
+    const Persistent registry = Make<FinalizationRegistry<Member<Item>>>([](Member<Item>) {});
+    Random random(0);
+    while (cycles.GoOn(Scaled(100), random)) {
+      std::vector<Registration> registrations;
+      for (std::uint64_t i = 1; i <= 100; i++) {
+        registrations.push_back(*registry->Track(target, MakeItem(i)));
+      }
+      mutator.EndTurn();
+      const BlockingRegion region(mutator);
+      for (Registration& registration : registrations) ASSERT_TRUE(registration.Cancel());
+    }
+  });
   ExpectNothingLeft();
 }
 

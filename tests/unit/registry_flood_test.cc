@@ -11,6 +11,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "src/mutator/mutator_impl.h"
 #include "tests/support/actor.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
@@ -101,6 +102,30 @@ TEST_F(RegistryFloodTest, BuffersToldToTheHeapStayWithinABound) {
   EXPECT_LT(buffers.most, kBound);
   CollectPrecisely();
   EXPECT_EQ(buffers.now, 0);
+}
+
+// Buffers that are closed early are not a flood: what stays is judged to live, and the heap may
+// grow by as much again before the next cycle.
+TEST_F(RegistryFloodTest, BuffersThatAreClosedEarlyLeaveTheHeapItsRoom) {
+  constexpr auto kMib = std::ptrdiff_t{1} << 20;
+  const Persistent registry(Make<FinalizationRegistry<int>>([](int) {}));
+  const Persistent target(Make<Wrapper>(nullptr));
+  heap().AdjustExternalBytes(400 * kMib);
+  CollectPrecisely();
+  elegy::testing::CycleStepper stepper(heap());
+  stepper.AdvanceTo(elegy::testing::CycleStep::kStacksScanned);
+  for (int i = 0; i < 600; i++) {
+    if (i % 3 == 0) {
+      heap().AdjustExternalBytes(kMib);
+      heap().AdjustExternalBytes(-kMib);
+    } else {
+      auto registration = registry->Track(target, 0, {.external_bytes = kMib});
+      EXPECT_TRUE(i % 3 == 1 ? registration->Cancel() : registration->RunNow());
+    }
+  }
+  stepper.FinishCycle();
+  EXPECT_GT(internal::CurrentImpl().state.accounting.Budget(), 100 * kMib);
+  heap().AdjustExternalBytes(-400 * kMib);
 }
 
 // Who is far beyond the goal waits for the cycle at its next safepoint; not for ever, for this

@@ -171,5 +171,88 @@ TEST_F(WindowReadyTest, WhatComesWhileTheQueueIsDrainedIsAnnounced) {
   EXPECT_THAT(delivered, ElementsAre(0, 1, 2));
 }
 
+// What comes later on the list of who runs it does not wait for what comes first.
+TEST_F(WindowReadyTest, ARegistryWhoseRecordsAreStillToComeHoldsUpNoOther) {
+  Persistent<Registry> other;
+  Persistent<Counted> target;
+  home.Do([&] {
+    other = Make<Registry>([&](int held) { delivered.push_back(held); });
+    target = Make<Counted>(9, census);
+    ASSERT_TRUE(other->Register(target, 9).ok());
+  });
+  targets[0] = nullptr;
+  heap.Collect();
+  EXPECT_EQ(CleanUp(), 1);  // which leaves it on the list
+  targets[1] = target = nullptr;
+  HeldPoint counted(ChaosPointOf("records counted, not queued"));
+  std::thread collecting([&] { heap.Collect(); });
+  counted.Await();
+  counted.Release();
+  collecting.join();
+  HeldPoint again(ChaosPointOf("records counted, not queued"));
+  targets[2] = nullptr;
+  EXPECT_EQ(CleanUp(), 1);
+  std::thread once_more([&] { heap.Collect(); });
+  again.Await();
+  home.Do([] { Mutator::Current().Safepoint(); });
+  EXPECT_THAT(delivered, ElementsAre(0, 1, 9));
+  again.Release();
+  once_more.join();
+  home.Do([] { Mutator::Current().Safepoint(); });
+  EXPECT_THAT(delivered, ElementsAre(0, 1, 9, 2));
+}
+
+// Registers more records each time that the collector has let go of the registry's lock.
+class Registrar {
+ public:
+  static constexpr int kMost = 100;
+
+  explicit Registrar(Heap& heap) : writer_(heap) {
+    writer_.Do([this] {
+      registry_ = Make<Registry>([](int) {});
+      target_ = Make<Counted>(1, census_);
+      Register();
+    });
+  }
+  ~Registrar() {
+    internal::AtNextPassage(0, nullptr, nullptr);
+    writer_.Do([this] {
+      registry_ = nullptr;
+      target_ = nullptr;
+    });
+  }
+
+  void Watch() {
+    internal::AtNextPassage(ChaosPointOf("records counted, not queued"), &Passed, this);
+  }
+  int passages() const { return passages_; }
+
+ private:
+  static void Passed(void* registrar) { static_cast<Registrar*>(registrar)->Passed(); }
+  void Passed() {
+    if (++passages_ == kMost) return;
+    writer_.Do([this] { Register(); });
+    Watch();
+  }
+  void Register() {
+    for (int i = 0; i < 2000; i++) ASSERT_TRUE(registry_->Register(target_, i).ok());
+  }
+
+  Census census_;
+  Actor writer_;
+  Persistent<Registry> registry_;
+  Persistent<Counted> target_;
+  int passages_ = 0;
+};
+
+TEST(WindowRecordsTest, TheWalkEndsThoughMoreAreRegisteredAllTheTime) {
+  Heap heap;
+  Registrar registrar(heap);
+  registrar.Watch();
+  heap.Collect();
+  EXPECT_GT(registrar.passages(), 1);
+  EXPECT_LT(registrar.passages(), Registrar::kMost);
+}
+
 }  // namespace
 }  // namespace elegy::test

@@ -216,6 +216,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   // Has left the state kQueued.
   void Unqueue(const Record& record) ELEGY_REQUIRES(mutex_);
   void GiveBackExternal(const Record& record) ELEGY_REQUIRES(mutex_);
+  // The program itself ends a record whose target may live.
+  void CountClosed(const Record& record) ELEGY_REQUIRES(mutex_);
   bool Queue(Record& record, const Liveness& liveness) ELEGY_REQUIRES(mutex_);
   void DropAll(UndeliveredLog* log) ELEGY_EXCLUDES(mutex_);
   // Relaxed: changed under the lock. Without it, see the head.

@@ -110,8 +110,6 @@ class WeakTable final : public TracedTable {
   std::size_t ClearDead(const Liveness& liveness) override ELEGY_EXCLUDES(mutex_);
 
  private:
-  class CollectorLock;
-
   // Relaxed: under the lock.
   TableArrays* Arrays() const { return arrays_.load(std::memory_order_relaxed); }
   // Acquire: pairs with Publish.
