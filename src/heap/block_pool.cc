@@ -74,10 +74,20 @@ void BlockPool::SetFree(std::size_t block, std::size_t count, bool value) {
   }
   free_count_ = value ? free_count_ + count : free_count_ - count;
   if (!value) return;
-  // What was free before these blocks is now of the same run; if it is as long as the class, that
-  // run is known already.
+  // What was free just before and behind these blocks is now of the same run. The classes that it
+  // is too short for have no new run. A longer run than kMostLooked may begin earlier; if it is as
+  // long as a class without these blocks, it is known already.
+  constexpr std::size_t kMostLooked = 64;
+  const std::size_t before = FreeBefore(block, kMostLooked);
+  const std::size_t end = block + count;
+  const std::size_t after =
+      NextThatIs(false, end, std::min(end + kMostLooked, free_.size() * 64)) - end;
+  const bool is_whole = before < kMostLooked && after < kMostLooked;
+  const std::size_t run = before + count + after;
   for (std::size_t i = 0; i < kRunClasses; i++) {
-    const std::size_t earliest = block - std::min(block, LeastOf(i) - 1);
+    if (is_whole && run < LeastOf(i)) break;
+    const std::size_t earliest =
+        is_whole ? block - before : block - std::min(block, LeastOf(i) - 1);
     first_run_word_[i] = std::min(first_run_word_[i], earliest / 64);
   }
 }
@@ -109,10 +119,9 @@ std::size_t BlockPool::FindRun(std::size_t count) {
   return found;
 }
 
-std::size_t BlockPool::FreeAtFrontier(std::size_t most) const {
-  const std::size_t all = free_.size() * 64;
+std::size_t BlockPool::FreeBefore(std::size_t block, std::size_t most) const {
   std::size_t count = 0;
-  while (count < most && count < all && IsFree(all - count - 1)) count++;
+  while (count < most && count < block && IsFree(block - count - 1)) count++;
   return count;
 }
 
@@ -147,8 +156,9 @@ bool BlockPool::Grow(std::size_t blocks) {
   if (!platform::Commit(Address(frontier), added * kBlockBytes)) return false;
   // A process with a small heap has no use for a huge page, which takes 0.1 ms to clear.
   if (frontier > 0) platform::PreferHugePages(Address(frontier), added * kBlockBytes);
-  free_.resize((frontier + added) / 64);
-  discarded_.resize(free_.size());
+  // In this order, for the second may throw: what is free is looked up among the discarded.
+  discarded_.resize((frontier + added) / 64);
+  free_.resize(discarded_.size());
   // Fresh memory reads zero and is not resident: as good as discarded.
   SetFree(frontier, added, true);
   for (std::size_t i = frontier; i < frontier + added; i++) {
@@ -164,7 +174,7 @@ std::size_t BlockPool::Take(std::size_t count, bool* reads_zero) {
   MutexLock lock(mutex_);
   std::size_t block = FindRun(count);
   if (block == kNoBlock) {
-    if (!Grow(count - FreeAtFrontier(count))) return kNoBlock;
+    if (!Grow(count - FreeBefore(free_.size() * 64, count))) return kNoBlock;
     block = FindRun(count);
     ELEGY_CHECK(block != kNoBlock);
   }

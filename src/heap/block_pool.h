@@ -86,8 +86,8 @@ class BlockPool {
   std::size_t NextThatIs(bool free, std::size_t block, std::size_t end) const
       ELEGY_REQUIRES(mutex_);
   std::size_t FindRun(std::size_t count) ELEGY_REQUIRES(mutex_);
-  // How many free blocks there are just below the frontier, if less than `most`.
-  std::size_t FreeAtFrontier(std::size_t most) const ELEGY_REQUIRES(mutex_);
+  // How many free blocks there are just below `block`, if less than `most`.
+  std::size_t FreeBefore(std::size_t block, std::size_t most) const ELEGY_REQUIRES(mutex_);
   // The highest run of free blocks below `below` that still has memory, while more than `keep` free
   // blocks have; or kNoBlock.
   std::size_t NextResidentRun(std::size_t below, std::size_t keep, std::size_t& count)

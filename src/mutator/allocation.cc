@@ -80,9 +80,10 @@ bool MustAssist(const HeapState& state) {
 // another round, in which more is allocated, and so on.
 void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   HeapState& state = mutator.state;
-  const std::uint64_t begin = platform::NowNs();
   ELEGY_CHAOS_POINT("about to assist");
-  if (!AssistMarking(state, objects)) {
+  // Most often there is nothing: the marker has few objects on its stack, and shares none.
+  const std::uint64_t begin = state.worklist.SeemsEmpty() ? 0 : platform::NowNs();
+  if (begin == 0 || !AssistMarking(state, objects)) {
     mutator.taken_unassisted += bytes;
     if (mutator.taken_unassisted < kTakenWithoutYield) return;
     mutator.taken_unassisted = 0;
@@ -183,9 +184,8 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
         const std::size_t block = FreshBlock(mutator, space, waited.cycles);
         if (block != BlockPool::kNoBlock) blocks.push_back(static_cast<std::uint32_t>(block));
-      } else {
-        space.TakeScarce(state.pool, mutator.epoch, blocks);
       }
+      if (blocks.empty()) space.TakeScarce(state.pool, mutator.epoch, blocks);
     }
     if (UseSpare(owned)) return;
     if (IsHopeless(state, kBlockBytes, waited.cycles)) throw std::bad_alloc();
