@@ -41,6 +41,7 @@ struct StackExtent {
   const void* lowest = nullptr;  // that it may come to
   const void* base = nullptr;
   const void* end = nullptr;
+  void* fake = nullptr;  // AddressSanitizer's frames outside the stack, if it has any
   platform::Registers registers;
   std::unique_ptr<std::uintptr_t[]> lost_words;  // room for kMostLostWords
   std::size_t lost_count = 0;

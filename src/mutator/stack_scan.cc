@@ -16,6 +16,15 @@
   __attribute__((no_sanitize("address"), no_sanitize("thread"), noinline))
 #endif
 
+// With detect_stack_use_after_return, which newer compilers turn on by themselves, AddressSanitizer
+// puts locals into frames of its own outside the stack, to which the function's real frame points.
+// Null in programs without it.
+extern "C" {
+[[gnu::weak]] void* __asan_get_current_fake_stack();
+[[gnu::weak]] void* __asan_addr_is_in_fake_stack(void* fake_stack, void* address, void** begin,
+                                                 void** end);
+}
+
 namespace elegy::internal {
 
 namespace {
@@ -57,12 +66,33 @@ void CheckOwnStack(const MutatorImpl& mutator, const void* frame) {
       "may have one only with HeapOptions::conservative_stacks off");
 }
 
+void* FakeStackOfThread() {
+  return __asan_get_current_fake_stack == nullptr ? nullptr : __asan_get_current_fake_stack();
+}
+
+// The frames outside the stack to which words of [begin, end) point.
+ELEGY_READS_RAW_STACK
+void ScanFakeFrames(const MutatorImpl& mutator, const void* begin, const void* end,
+                    std::vector<void*>& candidates) {
+  if (mutator.stack.fake == nullptr) return;
+  for (const auto* at = static_cast<void* const volatile*>(begin); at < end; at++) {
+    void* frame = nullptr;
+    void* frame_end = nullptr;
+    if (__asan_addr_is_in_fake_stack(mutator.stack.fake, *at, &frame, &frame_end) == nullptr) {
+      continue;
+    }
+    ScanWords(mutator.state, frame, frame_end, candidates);
+  }
+}
+
 // A function's own frame reaches below its frame address, and holds what it has pushed of its
 // caller's registers before it saves the rest. So the work is done by functions called from there:
 // the frame address of those is below the whole frame.
 ELEGY_READS_RAW_STACK
 void ScanCallers(MutatorImpl& mutator, std::vector<void*>& candidates) {
-  ScanWords(mutator.state, __builtin_frame_address(0), mutator.stack.base, candidates);
+  const void* const begin = __builtin_frame_address(0);
+  ScanWords(mutator.state, begin, mutator.stack.base, candidates);
+  ScanFakeFrames(mutator, begin, mutator.stack.base, candidates);
 }
 
 // Keeps a call before it from being made into a jump, which would take this function's frame away
@@ -73,6 +103,7 @@ inline void StayHere() { asm volatile("" : : : "memory"); }
 ELEGY_READS_RAW_STACK
 void ScanOwnStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
   CheckOwnStack(mutator, __builtin_frame_address(0));
+  mutator.stack.fake = FakeStackOfThread();
   platform::Registers registers;
   elegy_save_registers(&registers);
   ScanWords(mutator.state, &registers, &registers + 1, candidates);
@@ -122,6 +153,10 @@ void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
   ScanWords(mutator.state, stack.lost_words.get(), stack.lost_words.get() + stack.lost_count,
             candidates);
   ScanWords(mutator.state, stack.end, stack.base, candidates);
+  ScanFakeFrames(mutator, &stack.registers, &stack.registers + 1, candidates);
+  ScanFakeFrames(mutator, stack.lost_words.get(), stack.lost_words.get() + stack.lost_count,
+                 candidates);
+  ScanFakeFrames(mutator, stack.end, stack.base, candidates);
 }
 
 // What this function's callers up to `top` have pushed of their caller's registers is below `top`
@@ -130,6 +165,7 @@ ELEGY_READS_RAW_STACK
 void PublishStack(MutatorImpl& mutator, const void* top) {
   if (!IsScanned(mutator)) return;
   CheckOwnStack(mutator, __builtin_frame_address(0));
+  mutator.stack.fake = FakeStackOfThread();
   elegy_save_registers(&mutator.stack.registers);
   mutator.stack.end = std::min(top, mutator.stack.base);
   CopyCallers(mutator, mutator.stack.end);

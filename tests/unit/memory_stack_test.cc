@@ -114,6 +114,23 @@ TEST_F(MemoryStackTest, AMemberAsALocalVariableKeepsItsObject) {
   KeepAlive(&local);
 }
 
+// AddressSanitizer may have such an array outside the stack. Looked for from this thread, and by
+// the collector while it is blocked.
+TEST_F(MemoryStackTest, AnArrayWhoseAddressIsTakenKeepsItsObject) {
+  std::array<Node*, 8> locals = {};
+  KeepAlive(locals.data());
+  NoInline([&] { locals[5] = MakeHidden(5).Reveal<Node>(); });
+  NoInline([] { ClearDeadFrames(); });
+  heap().Collect();
+  EXPECT_TRUE(IsAlive());
+  {
+    const BlockingRegion region(mutator());
+    std::thread([this] { heap().Collect(); }).join();
+  }
+  EXPECT_TRUE(IsAlive());
+  KeepAlive(locals.data());
+}
+
 TEST_F(MemoryStackTest, WithoutPointersOnTheStackLocalsDie) {
   Node* const local = MakeHidden(4).Reveal<Node>();
   heap().Collect(StackState::kNoPointers);
