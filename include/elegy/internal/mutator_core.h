@@ -104,16 +104,19 @@ struct MutatorCore {
   bool HasRequest() const { return control.load(std::memory_order_relaxed) != 0; }
 };
 
+// Visible whatever -fvisibility says: a shared library with copies of its own would find its
+// threads not attached, and the barrier always off.
+
 // The attached thread's state, or null.
-inline constinit thread_local MutatorCore* t_mutator = nullptr;
+[[gnu::visibility("default")]] inline constinit thread_local MutatorCore* t_mutator = nullptr;
 // Its heap, or null: so that a fast path asks both at once.
-inline constinit thread_local HeapCore* t_heap = nullptr;
+[[gnu::visibility("default")]] inline constinit thread_local HeapCore* t_heap = nullptr;
 
 // How many heaps of this process have their write barrier on.
-inline constinit std::atomic<std::uint32_t> g_heaps_marking{0};
+[[gnu::visibility("default")]] inline constinit std::atomic<std::uint32_t> g_heaps_marking{0};
 
 // How many threads are constructing an object whose slots are being recorded.
-inline constinit std::atomic<std::uint32_t> g_slot_recorders{0};
+[[gnu::visibility("default")]] inline constinit std::atomic<std::uint32_t> g_slot_recorders{0};
 
 // Relaxed: a mutator's view is brought up to date by handshake 1, which it answers after the
 // collector has counted; until then the marker has not begun.
