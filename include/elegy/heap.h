@@ -91,11 +91,12 @@ class Heap {
   // the program.
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
 
-  // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator
-  // (fatal otherwise), as the policy says, and drops the rest. Afterwards Register fails with
-  // FailedPrecondition and no callback ever runs. Returns the callbacks run. A callback's exception
-  // leaves Shutdown; another call goes on. What another thread is registering meanwhile may count
-  // as dropped (HeapStats::records_dropped) only once two cycles have passed.
+  // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator,
+  // outside its BlockingRegions (fatal otherwise), as the policy says, and drops the rest.
+  // Afterwards Register fails with FailedPrecondition and no callback ever runs. Returns the
+  // callbacks run. A callback's exception leaves Shutdown; another call goes on. What another
+  // thread is registering meanwhile may count as dropped (HeapStats::records_dropped) only once two
+  // cycles have passed.
   //
   // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
   // as weak targets, keys and tokens they are gone from then on. What is made weak of them until
@@ -106,9 +107,10 @@ class Heap {
   // cycle is over. FailedPrecondition, and nothing has changed, unless every mutator but the
   // caller's is inside a BlockingRegion, where it is held until AfterFork, and no thread waits for
   // a collection, nor in WeakCache::GetOrMake. Until AfterFork no thread may use this heap or
-  // handles to its objects; a child without it may only exec or _exit. Throws std::system_error and
-  // std::bad_alloc if it refuses and then cannot start the threads that it has ended: no collection
-  // comes before another call can.
+  // handles to its objects; a child without it may only exec or _exit. All heaps of the process
+  // have to be prepared: they share some locks. Throws std::system_error and std::bad_alloc if it
+  // refuses and then cannot start the threads that it has ended: no collection comes before another
+  // call can.
   absl::Status PrepareFork();
 
   // After fork(), by the same thread, in the parent and in the child: starts the collector's

@@ -32,16 +32,22 @@ absl::Status HeapImpl::PrepareFork() {
   if (running != nullptr) EnterBlocked(*running, __builtin_frame_address(0));
   StopThreads();
   if (running != nullptr) LeaveBlocked(*running);
-  bool ready = !state_.request.HasWaiting();
-  if (ready) {
+  const char* refused = nullptr;
+  if (state_.request.HasWaiting()) {
+    refused = "elegy: Heap::PrepareFork while another thread waits for a cycle";
+  } else {
     MutexLock lock(state_.mutators_mutex);
-    ready = KeepBlocked(state_, CurrentImplOrNull());
-    if (ready) NoteUnfinished();
+    if (KeepBlocked(state_, CurrentImplOrNull())) {
+      NoteUnfinished();
+    } else {
+      refused =
+          "elegy: Heap::PrepareFork while another mutator is not inside a BlockingRegion of its "
+          "own";
+    }
   }
-  if (!ready) {
+  if (refused != nullptr) {
     StartThreads();
-    return absl::FailedPreconditionError(
-        "elegy: Heap::PrepareFork while another mutator is not inside a BlockingRegion");
+    return absl::FailedPreconditionError(refused);
   }
   forking_process_ = platform::ProcessId();
   return absl::OkStatus();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -94,6 +95,20 @@ class PrepareForkBesideAWaiterTest : public PrepareForkTest {
     CollectPrecisely();
   }
 };
+
+TEST_F(PrepareForkTest, SaysThatAThreadWaitsForACycle) {
+  std::atomic<bool> done{false};
+  std::thread waiter([&] {
+    while (!done) heap().Collect();
+  });
+  absl::Status status = heap().PrepareFork();
+  for (; status.ok(); status = heap().PrepareFork()) heap().AfterFork();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("waits for a cycle"), std::string::npos) << status;
+  done = true;
+  const BlockingRegion region(mutator());
+  waiter.join();
+}
 
 TEST_F(PrepareForkBesideAWaiterTest, ForACollection) {
   ExpectRefused([](Heap& heap) { heap.Collect(); });
