@@ -19,11 +19,13 @@
 // With detect_stack_use_after_return, which newer compilers turn on by themselves, AddressSanitizer
 // puts locals into frames of its own outside the stack, to which the function's real frame points.
 // Null in programs without it.
+// NOLINTBEGIN(bugprone-reserved-identifier): the sanitizer's names.
 extern "C" {
 [[gnu::weak]] void* __asan_get_current_fake_stack();
 [[gnu::weak]] void* __asan_addr_is_in_fake_stack(void* fake_stack, void* address, void** begin,
                                                  void** end);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace elegy::internal {
 
