@@ -30,11 +30,11 @@ struct VisitorAccess;
 //
 // It must visit every slot and every weak cell of the object, and nothing else; what it reads
 // besides them must not change once the object is built. So it may follow slots in native memory
-// that belongs to the object, but they keep what the constructor has stored there, for no write
-// barrier watches them; what changes is a Member, an Array or a Vector. It runs on collector
-// threads and, when these fall behind, inside Make on mutators, on several at once perhaps, while
-// mutators change the slots: it takes no lock, and makes no objects. An aggregate needs no Trace:
-// its fields are visited one by one.
+// that belongs to the object, but those keep what the constructor has stored there, for no write
+// barrier watches them: slots that change are in the object itself, an Array or a Vector. It runs
+// on collector threads and, when these fall behind, inside Make on mutators, on several at once
+// perhaps, while mutators change the slots: it takes no lock, and makes no objects. An aggregate
+// needs no Trace: its fields are visited one by one.
 struct Visitor {
  public:
   Visitor(const Visitor&) = delete;

@@ -4,9 +4,10 @@
 // one is a slot's store. An attached mutator of the heap does it behind its write barrier. Any
 // other thread answers no handshake; it does barrier and store together under this table's lock,
 // shades into `shaded_` instead of a buffer, and counts a resurrection in the phase word first, so
-// that it wins or loses against the flip. The collector passes through the lock once after turning
-// the barrier on (what handshake 1 is for mutators), and takes `shaded_` in every round after it
-// has read the number of resurrections.
+// that it wins or loses against the flip; what is marked needs neither, for marks only grow until
+// the flip. The collector passes through the lock once after turning the barrier on (what handshake
+// 1 is for mutators), and takes `shaded_` in every round after it has read the number of
+// resurrections.
 //
 // A store shades what the handle held, and not what it holds from then on: all handles are read
 // after the last mutator's scan. What was stored before is in its handle still then, or was shaded

@@ -82,15 +82,17 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
   HeapState& state = mutator.state;
   ELEGY_CHAOS_POINT("about to assist");
   // Most often there is nothing: the marker has few objects on its stack, and shares none.
-  const std::uint64_t begin = state.worklist.SeemsEmpty() ? 0 : platform::NowNs();
-  if (begin == 0 || !AssistMarking(state, objects)) {
-    mutator.taken_unassisted += bytes;
-    if (mutator.taken_unassisted < kTakenWithoutYield) return;
-    mutator.taken_unassisted = 0;
-    return platform::YieldThread();
+  if (!state.worklist.SeemsEmpty()) {
+    const std::uint64_t begin = platform::NowNs();
+    if (AssistMarking(state, objects)) {
+      mutator.dirty = true;
+      return state.stall_max.Update(platform::NowNs() - begin);
+    }
   }
-  mutator.dirty = true;
-  state.stall_max.Update(platform::NowNs() - begin);
+  mutator.taken_unassisted += bytes;
+  if (mutator.taken_unassisted < kTakenWithoutYield) return;
+  mutator.taken_unassisted = 0;
+  platform::YieldThread();
 }
 
 // What has been claimed past the goal, short runs then, is paid for before more is claimed: so no

@@ -63,8 +63,8 @@ constexpr std::size_t CountInitialisers() {
 template <class T>
 inline constexpr std::size_t kInitialisers = CountInitialisers<T>();
 
-// Whether the fields can be named. A reference that is not const takes no AnyField, nor does what
-// more than one of its constructors would: then none is counted.
+// Whether the fields can be named. An AnyField initialises no reference that is not const, and no
+// type of which several constructors would take it: with one of them no field may be counted.
 template <class T>
 inline constexpr bool kIsCounted = kInitialisers<T> > 0 || std::is_empty_v<T>;
 

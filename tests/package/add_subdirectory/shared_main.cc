@@ -1,5 +1,5 @@
-// A program and a shared library, which is built with hidden symbols: its threads are attached
-// there, too, and its stores meet the barrier that the collector has turned on.
+// A program and a shared library, both built with hidden symbols: a thread is attached in both, and
+// the stores of both meet the barrier that the collector has turned on.
 
 #include <elegy/elegy.h>
 #include <elegy/testing.h>
@@ -10,21 +10,41 @@
 
 namespace {
 
-// Of what a store in the library has taken out of the graph after this thread's scan.
-[[gnu::noinline]] int ValueOfTaken(elegy::Heap& heap, Node* first) {
+struct Numbers {
+  long numbers[6] = {};
+  void Trace(elegy::Visitor&) const {}
+};
+
+using Store = void (*)(Node* from, Node* to);
+
+void StoreInProgram(Node* from, Node* to) { from->next = to; }
+
+[[gnu::noinline]] Node* MakeTwo() {
+  Node* const first = elegy::Make<Node>(nullptr, 1);
+  StoreInLibrary(first, MakeInLibrary(2));
+  return first;
+}
+
+// Of what a store has taken out of the graph after this thread's scan.
+[[gnu::noinline]] int ValueOfTaken(elegy::Heap& heap, Store store) {
+  const elegy::Persistent<Node> first = MakeTwo();
   elegy::testing::CycleStepper stepper(heap);
   stepper.AdvanceTo(elegy::testing::CycleStep::kStacksScanned);
   const elegy::WeakPersistent<Node> taken(first->next.get());
-  StoreInLibrary(first, nullptr);
+  store(first.get(), nullptr);
   stepper.FinishCycle();
   const Node* const found = taken.Get();
   return found == nullptr ? 0 : found->value;
 }
 
-[[gnu::noinline]] Node* MakeTwo() {
-  Node* const first = MakeInLibrary(1);
-  StoreInLibrary(first, MakeInLibrary(2));
-  return first;
+// Of what only an object of the library's keeps.
+[[gnu::noinline]] int ValueOfKept(elegy::Heap& heap) {
+  const elegy::Persistent<Node> first = MakeInLibrary(1);
+  StoreInLibrary(first.get(), MakeInLibrary(2));
+  const elegy::WeakPersistent<Node> second(first->next.get());
+  heap.Collect(elegy::StackState::kNoPointers);
+  const Node* const found = second.Get();
+  return found == nullptr ? 0 : found->value;
 }
 
 }  // namespace
@@ -32,8 +52,11 @@ namespace {
 int main() {
   elegy::Heap heap;
   elegy::Mutator mutator(heap);
-  const elegy::Persistent<Node> first = MakeTwo();
-  const int value = ValueOfTaken(heap, first.get());
-  std::printf("%d\n", value);
-  return value == 2 ? 0 : 1;
+  // First, so that types have other numbers than in a library that counted them by itself.
+  elegy::Make<Numbers>();
+  const int kept = ValueOfKept(heap);
+  const int library = ValueOfTaken(heap, &StoreInLibrary);
+  const int program = ValueOfTaken(heap, &StoreInProgram);
+  std::printf("%d %d %d\n", kept, library, program);
+  return kept == 2 && library == 2 && program == 2 ? 0 : 1;
 }
