@@ -76,7 +76,10 @@ def median_of(runs: list[Run], metric: str) -> float | None:
 
 
 def ratios(runs: list[Run], peer_runs: list[Run], metric: str) -> list[float]:
-    """The ratios of the runs that stood side by side."""
+    """The ratios of the runs that stood side by side; where one ran less often, of the medians."""
+    own, peers = median_of(runs, metric), median_of(peer_runs, metric)
+    if len(runs) != len(peer_runs):
+        return [own / peers] if own is not None and peers else []
     pairs = zip(runs, peer_runs)
     return [a[-1][metric] / b[-1][metric] for a, b in pairs
             if a and b and metric in a[-1] and b[-1].get(metric)]

@@ -27,6 +27,8 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length);
 template <class T>
 class Array {
  public:
+  using value_type = T;
+
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
 

@@ -107,10 +107,12 @@ class TypedRegistryCore final : public RegistryCore {
 // value is traced strongly: if it refers to the target, the target never dies. What the cleanup
 // captures is not traced. The cleanup may do anything, also register, unregister, collect and end
 // turns; its exception leaves the safepoint, that record is spent and the rest stay queued. So may
-// the held value's moves, which run without a lock; no Unregister finds it before it has been moved
-// into its registration. Its destructor runs without a lock, too: after the callback, or where the
-// registration is cancelled or dropped, which may be on a collector thread. It must neither touch
-// managed objects, which nothing keeps for it, nor register, nor wait for a collection.
+// the held value's moves, which run without a lock, but for objects that a move makes: nothing
+// keeps them for the value before it has been registered. No Unregister finds it before it has been
+// moved into its registration. A held value's own Trace is not checked as an object's is. Its
+// destructor runs without a lock, too: after the callback, or where the registration is cancelled
+// or dropped, which may be on a collector thread. It must neither touch managed objects, which
+// nothing keeps for it, nor register, nor wait for a collection.
 //
 // Everything done to a target before it died happens before its callback. Thread-safe. Register,
 // Unregister of one record and Cancel are O(1) amortised.

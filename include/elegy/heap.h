@@ -66,7 +66,8 @@ class Heap {
   // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
   // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned. Fatal, with a
   // message, in a destructor, a Trace, an observer or an on_ready of this heap, which would wait
-  // for itself, as WriteSnapshot and PrepareFork are. No lock that a destructor takes may be held.
+  // for itself, as WriteSnapshot, PrepareFork and the heap's end are. No lock that a destructor
+  // takes may be held.
   void Collect(StackState caller = StackState::kMayHoldPointers);
 
   // Asks for a cycle and returns at once.
@@ -94,9 +95,10 @@ class Heap {
   // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator,
   // outside its BlockingRegions (fatal otherwise), as the policy says, and drops the rest.
   // Afterwards Register fails with FailedPrecondition and no callback ever runs. Returns the
-  // callbacks run. A callback's exception leaves Shutdown; another call goes on. What another
-  // thread is registering meanwhile may count as dropped (HeapStats::records_dropped) only once two
-  // cycles have passed.
+  // callbacks that it has run. Other threads' safepoints run none meanwhile; but one that such a
+  // thread, CleanupSome or RunNow has begun before may still be running when Shutdown returns. A
+  // callback's exception leaves Shutdown; another call goes on. What another thread is registering
+  // meanwhile may count as dropped (HeapStats::records_dropped) only once two cycles have passed.
   //
   // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
   // as weak targets, keys and tokens they are gone from then on. What is made weak of them until

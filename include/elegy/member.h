@@ -12,7 +12,11 @@
 namespace elegy {
 
 template <class T>
+class AtomicMember;
+template <class T>
 class Persistent;
+template <class T>
+class WeakPersistent;
 
 namespace internal {
 template <class A>
@@ -37,6 +41,9 @@ class Member {
       : slot_(other.get()) {}
   template <class U>
   requires(std::convertible_to<U*, T*>) Member(const Persistent<U>& other) : slot_(other.get()) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Member(const AtomicMember<U>& other)
+      : slot_(other.load()) {}
 
   Member& operator=(const Member& other) { return *this = other.get(); }
   Member& operator=(T* target) {
@@ -58,6 +65,11 @@ class Member {
     return *this = static_cast<T*>(other.get());
   }
 
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Member& operator=(const AtomicMember<U>& other) {
+    return *this = static_cast<T*>(other.load());
+  }
+
   T* get() const { return slot_.Load(); }
   operator T*() const { return get(); }
   T* operator->() const { return get(); }
@@ -77,7 +89,8 @@ Member(T*) -> Member<T>;
 
 // A slot with std::atomic's operations, for lock-free structures. Memory orders weaker than those
 // of a Member are accepted and strengthened to release for a store, acquire for a load, and
-// acquire-release for an exchange: what the collector's marker finds in a slot must be whole.
+// acquire-release for an exchange (acquire if it fails): what the collector's marker finds in a
+// slot must be whole.
 template <class T>
 class AtomicMember {
   static constexpr std::memory_order kDefaultOrder = std::memory_order_seq_cst;  // std::atomic's
@@ -86,6 +99,12 @@ class AtomicMember {
   constexpr AtomicMember() : slot_(nullptr) {}
   constexpr AtomicMember(std::nullptr_t) : slot_(nullptr) {}
   AtomicMember(T* target) : slot_(target) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) AtomicMember(const Member<U>& target)
+      : slot_(target.get()) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) AtomicMember(const Persistent<U>& target)
+      : slot_(target.get()) {}
   AtomicMember(const AtomicMember&) = delete;
   AtomicMember& operator=(const AtomicMember&) = delete;
 
@@ -95,24 +114,37 @@ class AtomicMember {
     return slot_.Exchange(target, order);
   }
   bool compare_exchange_strong(T*& expected, T* desired, std::memory_order order = kDefaultOrder) {
-    return slot_.CompareExchange(expected, desired, order);
+    return slot_.CompareExchange(expected, desired, order, order);
   }
   bool compare_exchange_strong(T*& expected, T* desired, std::memory_order success,
-                               std::memory_order) {
-    return slot_.CompareExchange(expected, desired, success);
+                               std::memory_order failure) {
+    return slot_.CompareExchange(expected, desired, success, failure);
   }
   bool compare_exchange_weak(T*& expected, T* desired, std::memory_order order = kDefaultOrder) {
-    return slot_.CompareExchange(expected, desired, order);
+    return slot_.CompareExchange(expected, desired, order, order);
   }
   bool compare_exchange_weak(T*& expected, T* desired, std::memory_order success,
-                             std::memory_order) {
-    return slot_.CompareExchange(expected, desired, success);
+                             std::memory_order failure) {
+    return slot_.CompareExchange(expected, desired, success, failure);
   }
 
   operator T*() const { return load(); }
   T* operator=(T* target) {
     store(target);
     return target;
+  }
+  // A template, lest {} be as good for it as for a null T*.
+  template <std::same_as<std::nullptr_t> N>
+  T* operator=(N) {
+    return *this = static_cast<T*>(nullptr);
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) T* operator=(const Member<U>& target) {
+    return *this = static_cast<T*>(target.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) T* operator=(const Persistent<U>& target) {
+    return *this = static_cast<T*>(target.get());
   }
 
  private:

@@ -26,7 +26,11 @@ class MutatorImpl;
 
 // Attaches the calling thread to a heap for its lifetime. A thread is attached to one heap at a
 // time (a second Mutator on a thread is fatal, with a message) and must be destroyed on the same
-// thread. All methods are for that thread alone.
+// thread, outside callbacks. All methods are for that thread alone. A thread of the heap's
+// collector, in a destructor or an observer, cannot be attached to it (fatal, with a message).
+//
+// What its stack holds is kept by that; a raw pointer that goes from one thread to another by other
+// memory than a slot or a Persistent is kept by nothing on its way.
 //
 // Where more mutators run than there are cores for them, a call that answers the collector (also
 // one that allocates, or that ends a BlockingRegion) before others have done so lets them have its
@@ -47,12 +51,13 @@ class Mutator {
 
   // A new managed object: aggregates are initialised with braces, other types with parentheses.
   // Answers handshakes, never runs a callback. Throws std::bad_alloc past max_heap_bytes, once a
-  // full cycle has failed to make room. It waits for that cycle, which runs destructors: the caller
-  // may hold no lock that a destructor takes. A constructor's exception leaves nothing behind. A
-  // constructor may hand out `this`, also to other threads. Before it throws it has to take all
-  // strong references back: what they name then is no object, though nothing else gets its memory
-  // while they do. Weak views of it read cleared after the next cycle. What is once a slot or weak
-  // cell of the object stays one while the constructor runs.
+  // full cycle has failed to make room, at once for what is larger than that. It waits for the
+  // cycle, which runs destructors: the caller may hold no lock that a destructor takes. A
+  // constructor's exception leaves nothing behind. A constructor may hand out `this`, also to other
+  // threads. Before it throws it has to take all strong references back: what they name then is no
+  // object, though nothing else gets its memory while they do. Weak views of it read cleared after
+  // the next cycle. What is once a slot or weak cell of the object stays one while the constructor
+  // runs.
   //
   // Its destructor runs once, some time after its death, when all weak views of it read cleared: on
   // a collector thread, or where the heap is destroyed. It must not touch managed objects, which

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "elegy/internal/weak_cell.h"
@@ -30,7 +31,7 @@ struct RootNode {
 // What Persistent and WeakPersistent have in common: null, or a node of their target's heap.
 class RootHandle {
  public:
-  RootHandle() = default;
+  constexpr RootHandle() noexcept = default;
   RootHandle(RootHandle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   RootHandle& operator=(RootHandle&& other) noexcept {
     if (this != &other) {
@@ -47,6 +48,8 @@ class RootHandle {
   void* ReadWeakly() const { return node_ == nullptr ? nullptr : ReadNode(); }
   // Throw std::bad_alloc; fatal, with a message, if the target lies in no heap.
   void AssignStrong(void* target);
+  // Of `source`, which holds `target`; or null, if that is null or its heap has ended meanwhile.
+  void CopyStrong(const RootHandle& source, void* target);
   void AssignWeak(void* target);
 
  private:
@@ -72,20 +75,27 @@ class RootHandle {
 template <class T>
 class Persistent {
  public:
-  Persistent() = default;
-  Persistent(std::nullptr_t) {}
+  constexpr Persistent() noexcept = default;
+  constexpr Persistent(std::nullptr_t) noexcept {}
   Persistent(T* target) { *this = target; }
-  Persistent(const Persistent& other) { *this = other.get(); }
+  Persistent(const Persistent& other) { Copy(other); }
   Persistent(Persistent&& other) noexcept = default;
   template <class U>
   requires(std::convertible_to<U*, T*> && !std::same_as<U, T>)
-      Persistent(const Persistent<U>& other)
-      : Persistent(static_cast<T*>(other.get())) {}
+      Persistent(const Persistent<U>& other) {
+    Copy(other);
+  }
   template <class U>
   requires(std::convertible_to<U*, T*>) Persistent(const Member<U>& other)
       : Persistent(static_cast<T*>(other.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Persistent(const AtomicMember<U>& other)
+      : Persistent(static_cast<T*>(other.load())) {}
 
-  Persistent& operator=(const Persistent& other) { return *this = other.get(); }
+  Persistent& operator=(const Persistent& other) {
+    Copy(other);
+    return *this;
+  }
   Persistent& operator=(Persistent&& other) noexcept = default;
   Persistent& operator=(T* target) {
     handle_.AssignStrong(internal::AddressOf(target));
@@ -99,11 +109,17 @@ class Persistent {
   template <class U>
   requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) Persistent& operator=(
       const Persistent<U>& other) {
-    return *this = static_cast<T*>(other.get());
+    Copy(other);
+    return *this;
   }
   template <class U>
   requires(std::convertible_to<U*, T*>) Persistent& operator=(const Member<U>& other) {
     return *this = static_cast<T*>(other.get());
+  }
+
+  template <class U>
+  requires(std::convertible_to<U*, T*>) Persistent& operator=(const AtomicMember<U>& other) {
+    return *this = static_cast<T*>(other.load());
   }
 
   // Null after the heap's end.
@@ -113,6 +129,14 @@ class Persistent {
   T& operator*() const { return *get(); }
 
  private:
+  template <class U>
+  friend class Persistent;
+
+  template <class U>
+  void Copy(const Persistent<U>& other) {
+    handle_.CopyStrong(other.handle_, internal::AddressOf(static_cast<T*>(other.get())));
+  }
+
   internal::RootHandle handle_;
 };
 
@@ -120,6 +144,14 @@ template <class T>
 Persistent(T*) -> Persistent<T>;
 template <class T>
 Persistent(Member<T>) -> Persistent<T>;
+template <class T>
+Persistent(const AtomicMember<T>&) -> Persistent<T>;
+
+// By the target's address, which does not change.
+template <class H, class T>
+H AbslHashValue(H state, const Persistent<T>& handle) {
+  return H::combine(std::move(state), handle.get());
+}
 
 // A weak cell outside the heap. Get needs an attached mutator of the target's heap (fatal, with a
 // message, otherwise), and so do copies; the target is kept by the reader's stack alone. It may be
@@ -127,9 +159,19 @@ Persistent(Member<T>) -> Persistent<T>;
 template <class T>
 class WeakPersistent {
  public:
-  WeakPersistent() = default;
-  WeakPersistent(std::nullptr_t) {}
+  constexpr WeakPersistent() noexcept = default;
+  constexpr WeakPersistent(std::nullptr_t) noexcept {}
   WeakPersistent(T* target) { *this = target; }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakPersistent(const Member<U>& target)
+      : WeakPersistent(static_cast<T*>(target.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakPersistent(const Persistent<U>& target)
+      : WeakPersistent(static_cast<T*>(target.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>)
+      WeakPersistent(const WeakPersistent<U>& other)
+      : WeakPersistent(static_cast<T*>(other.Get())) {}
   WeakPersistent(const WeakPersistent& other) { *this = other.Get(); }
   WeakPersistent(WeakPersistent&& other) noexcept = default;
 
@@ -145,6 +187,20 @@ class WeakPersistent {
     return *this = static_cast<T*>(nullptr);
   }
 
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakPersistent& operator=(const Member<U>& target) {
+    return *this = static_cast<T*>(target.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*>) WeakPersistent& operator=(const Persistent<U>& target) {
+    return *this = static_cast<T*>(target.get());
+  }
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) WeakPersistent& operator=(
+      const WeakPersistent<U>& other) {
+    return *this = static_cast<T*>(other.Get());
+  }
+
   // The target, or null once it or its heap has died.
   T* Get() const { return static_cast<T*>(handle_.ReadWeakly()); }
 
@@ -153,5 +209,12 @@ class WeakPersistent {
 };
 
 }  // namespace elegy
+
+template <class T>
+struct std::hash<elegy::Persistent<T>> {
+  std::size_t operator()(const elegy::Persistent<T>& handle) const {
+    return std::hash<T*>()(handle.get());
+  }
+};
 
 #endif  // ELEGY_PERSISTENT_H_

@@ -42,7 +42,7 @@ struct RegistryOptions {
   // beside the collector: post to an event loop here. Heap::Collect may return before it is called.
   // It must not touch managed objects, nor wait for this heap's collector; an exception ends the
   // program.
-  absl::AnyInvocable<void()> on_ready;
+  absl::AnyInvocable<void()> on_ready = nullptr;
 };
 
 }  // namespace elegy

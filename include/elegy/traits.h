@@ -24,8 +24,8 @@ namespace elegy {
 //
 // Saying so of a type that does contain slots lets its targets be collected while in use.
 template <class T>
-inline constexpr bool kHasNoSlots =
-    std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_null_pointer_v<T>;
+inline constexpr bool kHasNoSlots = std::is_arithmetic_v<T> || std::is_enum_v<T> ||
+                                    std::is_null_pointer_v<T> || std::is_member_pointer_v<T>;
 
 template <class T>
 inline constexpr bool kHasNoSlots<const T> = kHasNoSlots<T>;
@@ -41,7 +41,9 @@ inline constexpr bool kHasNoSlots<std::basic_string<C, R, A>> = true;
 template <class C, class R>
 inline constexpr bool kHasNoSlots<std::basic_string_view<C, R>> = true;
 template <class T, class D>
-inline constexpr bool kHasNoSlots<std::unique_ptr<T, D>> = kHasNoSlots<std::remove_extent_t<T>>;
+inline constexpr bool kHasNoSlots<std::unique_ptr<T, D>> =
+    kHasNoSlots<std::remove_extent_t<T>> &&
+    (std::is_empty_v<D> || std::is_pointer_v<D> || std::is_reference_v<D> || kHasNoSlots<D>);
 template <class T>
 inline constexpr bool kHasNoSlots<std::shared_ptr<T>> = kHasNoSlots<std::remove_extent_t<T>>;
 template <class T>

@@ -24,6 +24,8 @@ namespace elegy {
 template <class T>
 class Vector {
  public:
+  using value_type = T;
+
   Vector() = default;
   Vector(const Vector&) = delete;
   Vector& operator=(const Vector&) = delete;
@@ -41,6 +43,7 @@ class Vector {
   const T* begin() const { return size_ == 0 ? nullptr : elements_->begin(); }
   const T* end() const { return begin() + size_; }
   T& back() { return (*this)[size_ - 1]; }
+  const T& back() const { return (*this)[size_ - 1]; }
 
   void push_back(T value) {
     static_assert(!internal::HasOptionalSlots<T>(),

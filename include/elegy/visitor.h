@@ -4,6 +4,7 @@
 #define ELEGY_VISITOR_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,10 +32,12 @@ struct VisitorAccess;
 // It must visit every slot and every weak cell of the object, and nothing else; what it reads
 // besides them must not change once the object is built. So it may follow slots in native memory
 // that belongs to the object, but those keep what the constructor has stored there, for no write
-// barrier watches them: slots that change are in the object itself, an Array or a Vector. It runs
-// on collector threads and, when these fall behind, inside Make on mutators, on several at once
-// perhaps, while mutators change the slots: it takes no lock, and makes no objects. An aggregate
-// needs no Trace: its fields are visited one by one.
+// barrier watches them: slots that change are in the object itself, an Array or a Vector. And they
+// keep it only once the constructor has returned: if it makes objects, or comes to any other
+// safepoint, what they hold by then has to be held elsewhere, too. It runs on collector threads
+// and, when these fall behind, inside Make on mutators, on several at once perhaps, while mutators
+// change the slots: it takes no lock, and makes no objects. An aggregate needs no Trace: its fields
+// are visited one by one.
 struct Visitor {
  public:
   Visitor(const Visitor&) = delete;
@@ -131,9 +134,33 @@ template <class T>
 inline constexpr bool kIsPointerToClass<T*> = std::is_class_v<T> || std::is_union_v<T>;
 
 template <class F>
+inline constexpr bool kIsAtomicPointer = false;
+template <class T>
+inline constexpr bool kIsAtomicPointer<std::atomic<T*>> = true;
+
+template <class F>
+inline constexpr bool kIsHandle = false;
+template <class T>
+inline constexpr bool kIsHandle<Persistent<T>> = true;
+template <class T>
+inline constexpr bool kIsHandle<WeakPersistent<T>> = true;
+
+template <class F>
 concept HasOwnTrace = requires(const F& field, Visitor& visitor) {
   field.Trace(visitor);
 };
+
+// Whether T is an aggregate whose fields FieldsOf can name, unless they are an anonymous union's.
+template <class T>
+constexpr bool CanNameFields() {
+  if constexpr (!std::is_aggregate_v<T> || std::is_array_v<T> || std::is_union_v<T>) {
+    return false;
+  } else if constexpr (!kIsCounted<T> || kInitialisers < T >> kMaxFields || kHasBase<T>) {
+    return false;
+  } else {
+    return !HasArrayField<T>();
+  }
+}
 
 // Whether an aggregate, whose fields can be named, refers to something that may have slots.
 template <class F>
@@ -148,11 +175,17 @@ constexpr void CheckTraceable() {
   static_assert(!kIsPointerToClass<F>,
                 "elegy: a raw pointer to a class type inside a managed object is nearly always a "
                 "forgotten elegy::Member; if it is not, say kHasNoSlots<T*> = true");
+  static_assert(!kIsAtomicPointer<F>,
+                "elegy: a std::atomic pointer inside a managed object is nearly always a forgotten "
+                "elegy::AtomicMember; if it is not, say kHasNoSlots<T*> = true");
+  static_assert(!kIsHandle<F>,
+                "elegy: a Persistent or WeakPersistent inside a managed object, which a cycle "
+                "through it would keep for ever: use elegy::Member or elegy::WeakMember");
   static_assert(!std::is_array_v<F>,
                 "elegy: a C array as a field needs a std::array, or a Trace in its class");
   static_assert(
       std::is_pointer_v<F> || std::is_array_v<F> || std::is_aggregate_v<F>,
-      "elegy: this type needs 'void Trace(elegy::Visitor&) const', or to be an aggregate, "
+      "elegy: this type needs a public 'void Trace(elegy::Visitor&) const', or to be an aggregate, "
       "or, if it contains no slots, 'template <> inline constexpr bool "
       "elegy::kHasNoSlots<Type> = true'; a std container of slots cannot be traced: use "
       "elegy::Vector or elegy::Array");
@@ -212,7 +245,7 @@ constexpr bool AnyLeaf(Predicate holds) {
   if constexpr (kIsSlot<F> || kHasNoSlots<F> || HasOwnTrace<F>) {
     return holds(FieldType<F>());
   } else if constexpr (kIsOptional<F> || kIsStdArray<F>) {
-    return AnyLeaf<typename F::value_type>(holds);
+    return AnyLeaf<std::remove_cv_t<typename F::value_type>>(holds);
   } else if constexpr (kIsTupleLike<F>) {
     return [holds]<std::size_t... I>(std::index_sequence<I...>) {
       return (AnyLeaf<std::remove_cv_t<std::tuple_element_t<I, F>>>(holds) || ...);
@@ -243,9 +276,9 @@ constexpr bool HasOptionalSlots() {
   if constexpr (kIsSlot<F> || kHasNoSlots<F> || HasOwnTrace<F>) {
     return false;
   } else if constexpr (kIsOptional<F>) {
-    return MayHaveSlots<typename F::value_type>();
+    return MayHaveSlots<std::remove_cv_t<typename F::value_type>>();
   } else if constexpr (kIsStdArray<F>) {
-    return HasOptionalSlots<typename F::value_type>();
+    return HasOptionalSlots<std::remove_cv_t<typename F::value_type>>();
   } else if constexpr (kIsTupleLike<F>) {
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (HasOptionalSlots<std::remove_cv_t<std::tuple_element_t<I, F>>>() || ...);

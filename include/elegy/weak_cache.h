@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
@@ -37,8 +38,33 @@ struct WeakCacheOptions {
   std::size_t budget_bytes = 0;
   // What an object takes, with what it keeps outside the heap: asked once, when it enters the cache
   // of a budget above 0. Must not use the cache, nor reach a safepoint. Null: its size in the heap.
-  std::function<std::size_t(const T&)> bytes_of;
+  std::function<std::size_t(const T&)> bytes_of = nullptr;
 };
+
+namespace internal {
+
+// Whether a key is, or has among the parts that can be seen, a slot or a pointer to a class.
+template <class K>
+constexpr bool NamesObjects() {
+  if constexpr (kIsSlot<K> || kHasNoSlots<K>) {
+    return kIsSlot<K>;
+  } else if constexpr (std::is_pointer_v<K>) {
+    return kIsPointerToClass<K>;
+  } else if constexpr (kIsOptional<K> || kIsStdArray<K>) {
+    return NamesObjects<std::remove_cv_t<typename K::value_type>>();
+  } else if constexpr (kIsTupleLike<K>) {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (NamesObjects<std::remove_cvref_t<std::tuple_element_t<I, K>>>() || ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<K>>());
+  } else if constexpr (CanNameFields<K>()) {
+    return NamesObjects<typename decltype(FieldsOf(std::declval<const K&>()))::Tuple>();
+  } else {
+    return false;
+  }
+}
+
+}  // namespace internal
 
 // A managed map from values to weakly held managed objects: entries of dead objects leave by
 // themselves, and a key can be made anew at once. Key is any copyable type without slots that
@@ -50,8 +76,7 @@ struct WeakCacheOptions {
 // Thread-safe. O(1) amortised.
 template <class Key, class T>
 class WeakCache {
-  static_assert(!internal::kIsSlot<Key> &&
-                    !(std::is_pointer_v<Key> && std::is_class_v<std::remove_pointer_t<Key>>),
+  static_assert(!internal::NamesObjects<Key>(),
                 "elegy: a cache does not keep its keys' objects: no slots or pointers as keys");
 
  public:
@@ -192,11 +217,37 @@ class WeakCache {
         free_.push_back(&entry);
         cleared++;
       });
+      ShrinkIfSparse();
       return cleared;
     }
 
    private:
     static constexpr std::size_t kStride = 128;  // entries that the collector visits at a time
+    static constexpr std::size_t kLeastEntries = 64;
+    // With its places in the list of free ones and in the index.
+    static constexpr std::size_t kEntryBytes = sizeof(Entry) + 4 * sizeof(void*);
+
+    // After most entries have died, gives back those behind the last that lives.
+    void ShrinkIfSparse() {
+      const internal::CollectorLock lock(mutex_);
+      const std::size_t before = entries_.size();
+      if (before < kLeastEntries || index_.size() > before / 4) return;
+      try {
+        std::vector<Entry*> free;
+        std::size_t left = before;
+        while (left > 0 && !entries_[left - 1].key.has_value()) left--;
+        free.reserve(left);
+        for (std::size_t i = 0; i < left; i++) {
+          if (!entries_[i].key.has_value()) free.push_back(&entries_[i]);
+        }
+        index_.rehash(0);
+        free_.swap(free);
+        while (entries_.size() > left) entries_.pop_back();
+        bytes_.Give((before - left) * kEntryBytes);
+      } catch (const std::bad_alloc&) {
+        return;  // another cycle's clearing tries again
+      }
+    }
 
     // Visits the entries that there are when it begins, with the lock. What is added meanwhile has
     // a target that is marked, or shaded.
@@ -245,7 +296,7 @@ class WeakCache {
       if (free_.capacity() == entries_.size()) free_.reserve(entries_.size() * 2 + 8);
       Entry& entry = entries_.emplace_back();
       try {
-        bytes_.Take(sizeof(Entry) + 4 * sizeof(void*));
+        bytes_.Take(kEntryBytes);
       } catch (...) {
         entries_.pop_back();
         throw;

@@ -78,6 +78,10 @@ class WeakMember {
   template <class U>
   requires(std::convertible_to<U*, T*>) WeakMember(const Persistent<U>& target)
       : WeakMember(static_cast<T*>(target.get())) {}
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>)
+      WeakMember(const WeakMember<U>& other)
+      : WeakMember(static_cast<T*>(other.Get())) {}
   WeakMember(const WeakMember& other) {
     NoteSlot();
     *this = other;
@@ -99,6 +103,12 @@ class WeakMember {
   template <class U>
   requires(std::convertible_to<U*, T*>) WeakMember& operator=(const Persistent<U>& target) {
     return *this = static_cast<T*>(target.get());
+  }
+
+  template <class U>
+  requires(std::convertible_to<U*, T*> && !std::same_as<U, T>) WeakMember& operator=(
+      const WeakMember<U>& other) {
+    return *this = static_cast<T*>(other.Get());
   }
 
   // The target, or null once it has died.

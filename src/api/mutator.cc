@@ -50,7 +50,13 @@ Mutator::Mutator(Heap& heap) {
   if (internal::t_mutator != nullptr) {
     internal::Fail("this thread is attached already: a thread has one elegy::Mutator at a time");
   }
-  impl_ = std::make_unique<internal::MutatorImpl>(heap.impl_->state());
+  internal::HeapState& state = heap.impl_->state();
+  if (internal::t_collecting == &state) {
+    internal::Fail(
+        "an elegy::Mutator in what the heap's collector calls: a destructor, a Trace, an observer "
+        "or an on_ready");
+  }
+  impl_ = std::make_unique<internal::MutatorImpl>(state);
   core_ = impl_.get();
   internal::t_mutator = core_;
   internal::t_heap = core_->heap;
@@ -110,8 +116,9 @@ TurnScope::~TurnScope() noexcept(false) {
 }
 
 // Its caller may return while the region lasts, and that one's caller: what they have pushed of
-// their callers' registers is copied with this frame.
-BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
+// their callers' registers is copied with this frame. Which is to be its own, however the program
+// is linked.
+[[gnu::noinline]] BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
   constexpr std::size_t kFramesOfMakers = 512;
   internal::CheckThread(mutator_);
   if (mutator_.blocking_depth++ == 0) {
@@ -122,6 +129,7 @@ BlockingRegion::BlockingRegion(Mutator& mutator) : mutator_(*mutator.impl_) {
 }
 
 BlockingRegion::~BlockingRegion() {
+  internal::CheckThread(mutator_);
   if (--mutator_.blocking_depth == 0) {
     internal::LeaveBlocked(mutator_);
     mutator_.in_region = false;

@@ -23,12 +23,14 @@
 // shades the link's target (deletion part), and a mutator's scan takes all it holds; the window
 // before its scan, in which a pointer could move from an unscanned stack into an object that has
 // been traced or blackened already, is closed by the insertion part. A weak read that brings an
-// unmarked target back after that is counted and shades it. A round begins when the markers have
-// found nothing left, and reads the number of resurrections before it asks. If the dirty flag is
-// clear after it, no mutator has marked or shaded anything between its answer to the last round and
-// that to this one; so none has handed over anything grey, for which the flag alone is asked. If no
-// thread without a mutator has shaded what a handle held, either, then nothing grey existed when
-// the round began, and nothing became grey, or the exchange of the phase word fails.
+// unmarked target back after that is counted and shades it; so does who drops a value that nothing
+// may reach, of a dying entry or registry: what is shaded without being counted, is reachable. A
+// round begins when the markers have found nothing left, and reads the number of resurrections
+// before it asks. If the dirty flag is clear after it, no mutator has marked or shaded anything
+// between its answer to the last round and that to this one; so none has handed over anything grey,
+// for which the flag alone is asked. If no thread without a mutator has shaded what a handle held,
+// either, then nothing grey existed when the round began, and nothing became grey, or the exchange
+// of the phase word fails.
 //
 // Why handshake 1 runs twice. A barrier shades the pointer that it reads from the slot before its
 // store; another mutator's store may come between the two, and what that one stored is overwritten
@@ -55,6 +57,7 @@
 // flip there is nothing left to shade.
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 
@@ -288,6 +291,7 @@ void HeapImpl::TurnBarrierOff() {
   ELEGY_CHAOS_POINT("reads not ended");
   TableArrays* const retired = TableArrays::TakeRetired(state_);
   RunHandshake(state_, Handshake::kQuiesce);
+  ELEGY_CHECK(state_.worklist.Empty());  // or the next cycle would trace what this one frees
   state_.roots->PassThrough();
   TableArrays::FreeAll(state_, retired);
   ELEGY_CHAOS_POINT("reads ended, nothing swept");
@@ -333,7 +337,7 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const std::uint64_t born = told - std::min(told, closed);
   const std::uint64_t spent = std::min(external, pending + born);
   const Pacer::Plan plan =
-      pacer_.After({.live = report.live_bytes + external - spent,
+      pacer_.After({.live = report.live_bytes + state_.accounting.native.Get() + external - spent,
                     .pending = spent,
                     .during_marking = Grown(allocated_at_start_, allocated_at_flip_),
                     .since_flip = Grown(allocated_at_flip_, allocated),
@@ -345,7 +349,9 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
   const std::uint64_t now = platform::NowNs();
   if (now - kept_free_since_ >= kTrimEveryNs) {
-    kept_free_bytes_ = kept_free_bytes_ / 4 * 3;
+    const double seconds = static_cast<double>(now - kept_free_since_) / kTrimEveryNs;
+    kept_free_bytes_ =
+        static_cast<std::size_t>(static_cast<double>(kept_free_bytes_) * std::pow(0.75, seconds));
     kept_free_since_ = now;
   }
   kept_free_bytes_ = std::max({room, used, kept_free_bytes_});

@@ -24,7 +24,7 @@
 
 namespace elegy::internal {
 
-absl::Status HeapImpl::PrepareFork() {
+[[gnu::noinline]] absl::Status HeapImpl::PrepareFork() {
   FailIfCollecting();
   if (forking_process_ != 0) Fail("Heap::PrepareFork without AfterFork since the last one");
   MutatorImpl* const running = UnblockedMutator();

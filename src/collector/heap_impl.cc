@@ -79,7 +79,7 @@ HeapImpl::~HeapImpl() {
       Fail("a Heap is destroyed while a Mutator is attached to it");
     }
   }
-  StopThreads();
+  AwaitOutside(StackState::kMayHoldPointers, [this] { StopThreads(); });
   RemoveFromDirectory(state_);
   state_.failed.FreeAll();
   const HeapState* const outer = std::exchange(t_collecting, &state_);
@@ -115,7 +115,7 @@ void HeapImpl::FailIfCollecting() {
   if (t_collecting != &state_) return;
   Fail(
       "the collector waits for itself: a destructor, a Trace, an observer or an on_ready calls "
-      "Heap::Collect, WriteSnapshot or PrepareFork of its own heap");
+      "Heap::Collect, WriteSnapshot or PrepareFork of its own heap, or ends it");
 }
 
 void HeapImpl::AwaitOutside(StackState stack, absl::FunctionRef<void()> wait) {
@@ -200,6 +200,23 @@ std::vector<std::shared_ptr<RegistryCore>> AllRegistries(HeapState& state) {
   return state.registries;
 }
 
+// While one lives, no safepoint runs callbacks: Shutdown's thread does.
+class ShutdownScope {
+ public:
+  explicit ShutdownScope(HeapState& state) : state_(state) { Count(1); }
+  ShutdownScope(const ShutdownScope&) = delete;
+  ShutdownScope& operator=(const ShutdownScope&) = delete;
+  ~ShutdownScope() { Count(-1); }
+
+ private:
+  void Count(int delta) {
+    MutexLock lock(state_.ready_mutex);
+    state_.shutdowns += delta;
+  }
+
+  HeapState& state_;
+};
+
 }  // namespace
 
 std::size_t HeapImpl::DeliverAllQueued() {
@@ -221,6 +238,7 @@ std::size_t HeapImpl::Shutdown(ShutdownPolicy policy) {
   if (&CurrentImpl().state != &state_) {
     Fail("Heap::Shutdown on a thread that is attached to another heap");
   }
+  const ShutdownScope scope(state_);
   if (policy == ShutdownPolicy::kDeliverAll) {
     // Release: pairs with the cycle's exchange.
     condemn_requested_.store(true, std::memory_order_release);

@@ -33,11 +33,13 @@ class Pacer {
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
 
   Plan First() const {
-    return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted);
+    const double room =
+        std::min(static_cast<double>(initial_), static_cast<double>(max_) * kMostOfLimit);
+    return Divide(static_cast<std::int64_t>(room), kUnassisted);
   }
 
   struct Outcome {
-    std::uint64_t live;            // found alive, with the external bytes that it keeps
+    std::uint64_t live;            // found alive, with tables, and external bytes that it keeps
     std::uint64_t pending;         // external bytes of the dead, until their callbacks have run,
                                    // and of what has not been judged
     std::uint64_t during_marking;  // allocated while the cycle marked

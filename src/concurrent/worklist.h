@@ -62,6 +62,15 @@ class Worklist {
     wake_.NotifyOne();
   }
 
+  // What is for marker threads alone.
+  void PublishDeferred(std::unique_ptr<Segment> segment) {
+    {
+      MutexLock lock(mutex_);
+      deferred_.push_back(std::move(segment));
+    }
+    wake_.NotifyOne();
+  }
+
   void PublishPart(ArrayPart part) {
     {
       MutexLock lock(mutex_);
@@ -78,8 +87,8 @@ class Worklist {
     explicit operator bool() const { return segment != nullptr || part.array != nullptr; }
   };
 
-  // Whether there was nothing to take a moment ago. Costs a load, where TryTake costs two atomic
-  // operations on a line that the markers write.
+  // Whether there was nothing for TryTake a moment ago. Costs a load, where TryTake costs two
+  // atomic operations on a line that the markers write.
   bool SeemsEmpty() const {
     // Relaxed: a hint. Who takes what it speaks of takes it under the lock.
     return count_.load(std::memory_order_relaxed) == 0;
@@ -89,7 +98,7 @@ class Worklist {
   // which the system may have taken off its core.
   Work TryTake() {
     if (!mutex_.try_lock()) return {};
-    Work work = TakeLocked();
+    Work work = TakeSharedLocked();
     mutex_.unlock();
     return work;
   }
@@ -119,7 +128,7 @@ class Worklist {
 
   bool Empty() {
     MutexLock lock(mutex_);
-    return segments_.empty() && parts_.empty();
+    return segments_.empty() && parts_.empty() && deferred_.empty();
   }
 
   // Whether some marker of a drain sleeps for want of work.
@@ -130,6 +139,15 @@ class Worklist {
 
  private:
   Work TakeLocked() ELEGY_REQUIRES(mutex_) {
+    Work work = TakeSharedLocked();
+    if (!work && !deferred_.empty()) {
+      work.segment = std::move(deferred_.back());
+      deferred_.pop_back();
+    }
+    return work;
+  }
+
+  Work TakeSharedLocked() ELEGY_REQUIRES(mutex_) {
     Work work;
     if (!segments_.empty()) {
       work.segment = std::move(segments_.back());
@@ -151,9 +169,11 @@ class Worklist {
   Condition wake_;
   std::vector<std::unique_ptr<Segment>> segments_ ELEGY_GUARDED_BY(mutex_);
   std::vector<ArrayPart> parts_ ELEGY_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Segment>> deferred_ ELEGY_GUARDED_BY(mutex_);
   std::uint64_t drains_ ELEGY_GUARDED_BY(mutex_) = 0;
   int idle_ ELEGY_GUARDED_BY(mutex_) = 0;
-  // Of segments and parts; on a line of its own, for mutators read it where they allocate.
+  // Of segments and parts, not of what is deferred; on a line of its own, for mutators read it
+  // where they allocate.
   alignas(64) std::atomic<std::size_t> count_{0};
 };
 

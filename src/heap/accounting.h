@@ -100,6 +100,8 @@ class Accounting {
   }
 
   Counter allocated;
+  // What weak tables and records take.
+  Counter native;
   // All external bytes that the heap has ever been told of.
   Counter external_told;
   // And those that the program has given back by itself: by a call outside all callbacks and

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
@@ -85,6 +86,22 @@ struct HeapState : HeapCore {
   void Spend(std::int64_t bytes) {
     if (accounting.Spend(bytes) <= 0) request.AskIfIdle();
   }
+  // Memory of weak tables and records: dead ones go with a cycle only, so that what they take
+  // counts towards the next, too. Throws std::bad_alloc if there is no room.
+  void TakeNative(std::size_t bytes) {
+    if (!accounting.TryTakeNative(bytes, options.max_heap_bytes)) throw std::bad_alloc();
+    accounting.native.Add(bytes);
+    Spend(static_cast<std::int64_t>(bytes));
+  }
+  void GiveNative(std::size_t bytes) {
+    accounting.native.Subtract(bytes);
+    accounting.Give(bytes);
+  }
+  // What has just been taken, or replaced by what has, was no garbage for a cycle to find.
+  void GiveUnspent(std::size_t bytes) {
+    GiveNative(bytes);
+    accounting.Spend(-static_cast<std::int64_t>(bytes));
+  }
 
   // Which of the two bitmaps holds this cycle's marks. Written by the collector before the phase
   // becomes Marking. Relaxed: read by mutators only after they have seen that phase, or in answers
@@ -148,6 +165,8 @@ struct HeapState : HeapCore {
   std::vector<std::shared_ptr<RegistryCore>> registries ELEGY_GUARDED_BY(registries_mutex);
   bool shut_down ELEGY_GUARDED_BY(registries_mutex) = false;
   Mutex ready_mutex;
+  // Calls of Shutdown under way, which alone run what is queued.
+  int shutdowns ELEGY_GUARDED_BY(ready_mutex) = 0;
   std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;
 

@@ -102,20 +102,23 @@ void RootTable::StoreShading(RootNode& node, void* target) {
   node.cell.Set(target);
 }
 
+void RootTable::CopyShading(RootNode& node, const RootNode& source, void* target) {
+  MutexLock lock(mutex_);
+  ShadeLocked(node.cell.Target());
+  node.cell.Set(source.cell.Target() == nullptr ? nullptr : target);
+}
+
 void RootTable::ShadeLocked(void* target) {
   HeapCore* const owner = heap();
   if (owner == nullptr || target == nullptr) return;
-  while (true) {
-    const std::uint64_t word = owner->phase.Load();
-    // Idle: the barrier is off, and stays so until the collector has passed through the lock.
-    // WeakClosed: the target is marked, for a handle or a caller has held it all along.
-    if (PhaseWord::PhaseOf(word) != Phase::kMarking) return;
-    // Marks only grow until the flip, and the bitmap is this cycle's as long as the lock is held.
-    // Without this, handles that come and go between two rounds would cost one more each time.
-    if (static_cast<const HeapState*>(owner)->IsMarked(target)) return;
-    ELEGY_CHAOS_POINT("handle about to shade");
-    if (owner->phase.CountResurrection(word)) break;
-  }
+  // Idle: the barrier is off, and stays so until the collector has passed through the lock.
+  // WeakClosed: the target is marked, for a handle or a caller has held it all along.
+  if (PhaseWord::PhaseOf(owner->phase.Load()) != Phase::kMarking) return;
+  // Marks only grow until the flip, and the bitmap is this cycle's as long as the lock is held.
+  // Without this, handles that come and go between two rounds would cost one more each time.
+  if (static_cast<const HeapState*>(owner)->IsMarked(target)) return;
+  ELEGY_CHAOS_POINT("handle about to shade");
+  if (!owner->phase.CountWhileMarking()) return;
   try {
     shaded_.push_back(target);
   } catch (const std::bad_alloc&) {

@@ -55,6 +55,8 @@ class RootTable {
   void FreeNode(RootNode* node, bool shade);
   // A strong node's store by a thread that answers no handshakes.
   void StoreShading(RootNode& node, void* target);
+  // The same, of the target of another strong node; or null, once Detach has nulled that one.
+  void CopyShading(RootNode& node, const RootNode& source, void* target);
   // Gives a weak node a target, or null if is_dead(), which is asked under the lock.
   template <class F>
   void StoreUnlessDead(RootNode& node, void* target, F&& is_dead) {

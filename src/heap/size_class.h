@@ -1,5 +1,5 @@
-// The sizes in which small arrays are allocated: four to a doubling, so that rounding up wastes at
-// most a fifth beyond the first few.
+// The sizes in which small arrays are allocated: about four to a doubling, so that rounding up
+// wastes at most a quarter beyond the first few.
 
 #ifndef ELEGY_SRC_HEAP_SIZE_CLASS_H_
 #define ELEGY_SRC_HEAP_SIZE_CLASS_H_

@@ -6,6 +6,7 @@
 
 #include "src/base/chaos.h"
 #include "src/base/check.h"
+#include "src/mutator/weak_access.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -24,7 +25,7 @@ Marker::Marker(HeapState& heap, MarkingState& state, Role role)
       state_(state),
       role_(role),
       marks_(heap.MarkBits()),
-      note_all_cells_(heap.Condemned() != nullptr) {}
+      has_condemned_(heap.Condemned() != nullptr) {}
 
 Marker::~Marker() {
   while (queue_size_ > 0) {
@@ -33,8 +34,8 @@ Marker::~Marker() {
     queue_size_--;
     PushEntry(reinterpret_cast<void*>(left.entry));
   }
-  for (void* entry : deferred_) PushEntry(entry);
   PublishStack();
+  PublishDeferred();
   state_.AddFound(cells_, tables_);
 }
 
@@ -50,6 +51,17 @@ void Marker::PublishStack() {
   stack_->size = static_cast<std::size_t>(cursor_ - bottom_);
   heap_.worklist.Publish(std::move(stack_));
   bottom_ = cursor_ = limit_ = nullptr;
+}
+
+// On a list of their own, for the next assistant would take them first, and defer them again.
+void Marker::PublishDeferred() {
+  for (std::size_t begin = 0; begin < deferred_.size(); begin += Segment::kCapacity) {
+    auto segment = std::make_unique_for_overwrite<Segment>();
+    segment->size = std::min(deferred_.size() - begin, Segment::kCapacity);
+    std::copy_n(deferred_.begin() + static_cast<std::ptrdiff_t>(begin), segment->size,
+                segment->entries);
+    heap_.worklist.PublishDeferred(std::move(segment));
+  }
 }
 
 // The lower half are the entries pushed first: the larger parts of the graph.
@@ -90,7 +102,10 @@ void Marker::OnSlot(const void*, void* target) {
 void Marker::OnWeakCell(const WeakCell& cell) {
   void* const target = cell.Target();
   if (target == nullptr) return;
-  if (note_all_cells_ || !heap_.IsMarked(target)) cells_.push_back(const_cast<WeakCell*>(&cell));
+  if (!heap_.IsMarked(target) ||
+      (has_condemned_ && IsCondemned(heap_, heap_.Resolve(target).start))) {
+    cells_.push_back(const_cast<WeakCell*>(&cell));
+  }
 }
 
 void Marker::OnTable(TracedTable& table) {

@@ -83,6 +83,7 @@ class Marker final : private Visitor, private TableMarker {
   bool StackEmpty() const { return cursor_ == bottom_; }
   void SetStack(std::unique_ptr<Segment> stack);
   void PublishStack();
+  void PublishDeferred();
   void ShareLowerHalf();
 
   // Tables come last: by then most keys that live are marked, and need not be filed.
@@ -100,7 +101,7 @@ class Marker final : private Visitor, private TableMarker {
   MarkingState& state_;
   const Role role_;
   const ObjectBits marks_;
-  const bool note_all_cells_;  // some living targets are condemned
+  const bool has_condemned_;  // some targets will be dead at the flip though marked
 
   std::unique_ptr<Segment> stack_;
   void** bottom_ = nullptr;

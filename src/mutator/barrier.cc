@@ -25,10 +25,15 @@ void FailNotAttached() {
 
 namespace {
 
-// A slot outside this thread's heap: a local variable needs no barrier, a slot of a heap that the
-// thread is not attached to is a misuse.
+bool IsOnStack(const MutatorImpl& mutator, const void* slot) {
+  return slot >= mutator.stack.lowest && slot < mutator.stack.base;
+}
+
+// A slot outside this thread's heap: a local variable needs no barrier, nor does a slot of an
+// object whose destructor runs; one of a heap that the thread is not attached to is a misuse.
 [[gnu::noinline]] void CheckForeignSlot(const void* slot) {
-  if (t_mutator != nullptr && HeapCount() == 1) return;
+  if (t_mutator != nullptr && (HeapCount() == 1 || IsOnStack(CurrentImpl(), slot))) return;
+  if (t_collecting != nullptr && t_collecting->Contains(slot)) return;
   if (FindHeap(slot) == nullptr) return;
   if (t_mutator == nullptr) FailNotAttached();
   Fail("a store to a slot of another heap than this thread's mutator is attached to");

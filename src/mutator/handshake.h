@@ -73,7 +73,9 @@ void AnswerIfAsked(MutatorImpl& mutator);
 // This termination round is not empty.
 void SetRoundDirty(HeapState& state);
 
-// Entering and leaving the blocked state; `top` as for PublishStack. They do not nest.
+// Entering and leaving the blocked state; `top` as for PublishStack: where that is a function's
+// frame address, it must not be inlined into a function whose frame is larger than what is copied.
+// They do not nest.
 void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept;
 void LeaveBlocked(MutatorImpl& mutator);
 

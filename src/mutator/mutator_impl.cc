@@ -52,8 +52,12 @@ void CheckUse(const MutatorImpl& mutator) {
 }
 
 // Blocked while it waits for the lock, so that whoever holds it need not wait for this thread.
-void MutatorImpl::Detach() {
-  ELEGY_CHECK(constructing == nullptr && blocking_depth == 0);
+[[gnu::noinline]] void MutatorImpl::Detach() {
+  if (constructing != nullptr || blocking_depth != 0 || !deliveries.empty()) {
+    Fail(
+        "an elegy::Mutator is destroyed inside a managed object's constructor, an "
+        "elegy::BlockingRegion or a callback of a registry");
+  }
   kept.Clear();
   stack_state = StackState::kNoPointers;
   EnterBlocked(*this, __builtin_frame_address(0));

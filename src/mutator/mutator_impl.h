@@ -31,8 +31,8 @@ struct OwnedBlock {
   std::vector<std::uint32_t> spares;
 };
 
-// Where a thread's stack is scanned: from `end`, the lowest address in use, to `base`. A thread
-// that is blocked has left copies of what its frames below `end` held when it entered.
+// Where a thread's stack is scanned: from `begin`, below all that is in use, to `base`. A thread
+// that is blocked has left copies of what its newest frames held when it entered.
 struct StackExtent {
   // More than a thread's frames between entering the blocked state and its caller take, with those
   // of who has made a BlockingRegion: so that entering it needs no memory.
@@ -40,8 +40,8 @@ struct StackExtent {
 
   const void* lowest = nullptr;  // that it may come to
   const void* base = nullptr;
-  const void* end = nullptr;
-  void* fake = nullptr;  // AddressSanitizer's frames outside the stack, if it has any
+  const void* begin = nullptr;  // of a blocked thread's
+  void* fake = nullptr;         // AddressSanitizer's frames outside the stack, if it has any
   platform::Registers registers;
   std::unique_ptr<std::uintptr_t[]> lost_words;  // room for kMostLostWords
   std::size_t lost_count = 0;

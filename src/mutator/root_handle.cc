@@ -63,6 +63,17 @@ void RootHandle::AssignStrong(void* target) {
   node_->cell.Set(target);
 }
 
+// Who is attached to the heap keeps it from ending. Anybody else looks at what the source holds
+// under the lock of its table, which lives as long as the source does.
+void RootHandle::CopyStrong(const RootHandle& source, void* target) {
+  if (target == nullptr) return Replace(nullptr);
+  RootTable* const table = source.node_->table;
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && mutator->state.roots == table) return AssignStrong(target);
+  if (node_ == nullptr || node_->table != table) Replace(table->NewNode(nullptr, /*strong=*/true));
+  table->CopyShading(*node_, *source.node_, target);
+}
+
 void RootHandle::AssignWeak(void* target) {
   if (target == nullptr) return Replace(nullptr);
   HeapState& heap = HeapOf(target);

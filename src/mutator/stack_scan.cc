@@ -122,6 +122,7 @@ void CopyCallers(MutatorImpl& mutator, const void* top) {
   const auto* const words = reinterpret_cast<const volatile std::uintptr_t*>(begin);
   for (std::size_t i = 0; i < count; i++) stack.lost_words[i] = words[i];
   stack.lost_count = count;
+  stack.begin = begin;
 }
 
 bool IsScanned(const MutatorImpl& mutator) {
@@ -154,23 +155,24 @@ void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates) {
   ScanWords(mutator.state, &stack.registers, &stack.registers + 1, candidates);
   ScanWords(mutator.state, stack.lost_words.get(), stack.lost_words.get() + stack.lost_count,
             candidates);
-  ScanWords(mutator.state, stack.end, stack.base, candidates);
+  ScanWords(mutator.state, stack.begin, stack.base, candidates);
   ScanFakeFrames(mutator, &stack.registers, &stack.registers + 1, candidates);
   ScanFakeFrames(mutator, stack.lost_words.get(), stack.lost_words.get() + stack.lost_count,
                  candidates);
-  ScanFakeFrames(mutator, stack.end, stack.base, candidates);
+  ScanFakeFrames(mutator, stack.begin, stack.base, candidates);
 }
 
 // What this function's callers up to `top` have pushed of their caller's registers is below `top`
-// and will be overwritten once they have returned: copied.
+// and will be overwritten once they have returned: copied. Where they have not returned, `top` may
+// lie above variables of theirs, in which another thread may leave a pointer meanwhile: so what is
+// below `top` is scanned as it is then, too.
 ELEGY_READS_RAW_STACK
 void PublishStack(MutatorImpl& mutator, const void* top) {
   if (!IsScanned(mutator)) return;
   CheckOwnStack(mutator, __builtin_frame_address(0));
   mutator.stack.fake = FakeStackOfThread();
   elegy_save_registers(&mutator.stack.registers);
-  mutator.stack.end = std::min(top, mutator.stack.base);
-  CopyCallers(mutator, mutator.stack.end);
+  CopyCallers(mutator, std::min(top, mutator.stack.base));
   StayHere();
 }
 

@@ -24,8 +24,9 @@ void ScanWords(const HeapState& state, const void* begin, const void* end,
 // that of a blocked thread.
 void ScanStack(MutatorImpl& mutator, std::vector<void*>& candidates);
 
-// Notes, in the mutator, where its stack ends and what its registers and the frames below `top`
-// hold, for a thread that is about to block in a function whose caller's frame begins at `top`.
+// Notes, in the mutator, how far its stack is in use and what its registers and the frames below
+// `top` hold, for a thread that is about to block in a function whose caller's frame begins at
+// `top`.
 void PublishStack(MutatorImpl& mutator, const void* top);
 
 }  // namespace elegy::internal

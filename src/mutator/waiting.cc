@@ -16,7 +16,9 @@ constexpr int kMostCyclesInCompetition = 32;
 
 }  // namespace
 
-void AwaitBlocked(MutatorImpl& mutator, StackState stack, absl::FunctionRef<void()> wait) {
+[[gnu::noinline]] void AwaitBlocked(MutatorImpl& mutator, StackState stack,
+                                    absl::FunctionRef<void()> wait) {
+  CheckUse(mutator);
   const StackState before = mutator.stack_state;
   if (stack == StackState::kNoPointers) mutator.stack_state = stack;
   EnterBlocked(mutator, __builtin_frame_address(0));

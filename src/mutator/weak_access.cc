@@ -40,10 +40,11 @@ bool IsMarking(const HeapState& state) {
   return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking;
 }
 
-// While the heap is marking. In phase Idle nothing is black, and handshake 1 ends the write before
+// While the heap is marking: the marker may have passed the cell or entry already, and the target
+// may be dead at the flip. In phase Idle nothing is black, and handshake 1 ends the write before
 // anything is.
-bool MayEscapeClearing(const MutatorImpl& mutator) {
-  return !mutator.scanned || mutator.state.Condemned() != nullptr;
+bool MayEscapeClearing(const MutatorImpl& mutator, const void* start) {
+  return !mutator.scanned || IsCondemned(mutator.state, start);
 }
 
 }  // namespace
@@ -59,15 +60,15 @@ void WriteWeakCell(WeakCell& cell, void* target) {
   if (mutator.constructing != nullptr && state.Contains(&cell)) {
     mutator.constructing_cells.Add(cell, *mutator.constructing);
   }
-  if (PhaseWord::PhaseOf(state.phase.Load()) == Phase::kIdle || !MayEscapeClearing(mutator))
-      [[likely]] {
+  if (PhaseWord::PhaseOf(state.phase.Load()) == Phase::kIdle) [[likely]]
     return cell.Set(target);
-  }
+  const void* const start = state.Resolve(target).start;
+  if (!MayEscapeClearing(mutator, start)) [[likely]]
+    return cell.Set(target);
   ELEGY_CHAOS_POINT("cell to be noted");
   MutexLock lock(state.noted_mutex);
   if (IsMarking(state) && state.Contains(&cell)) state.noted_cells.push_back(&cell);
-  const bool is_dead = IsDeadThoughHeld(state, state.Resolve(target).start);
-  cell.Set(is_dead ? nullptr : target);
+  cell.Set(IsDeadThoughHeld(state, start) ? nullptr : target);
 }
 
 void NoteConstructingCells(MutatorImpl& mutator) {
@@ -77,9 +78,9 @@ void NoteConstructingCells(MutatorImpl& mutator) {
   mutator.constructing_cells.AppendTo(state.noted_cells);
 }
 
-void NoteWeakWrite(MutatorCore& core, TracedTable& table) {
+void NoteWeakWrite(MutatorCore& core, TracedTable& table, const void* start) {
   auto& mutator = static_cast<MutatorImpl&>(core);
-  if (!IsMarking(mutator.state) || !MayEscapeClearing(mutator)) [[likely]]
+  if (!IsMarking(mutator.state) || !MayEscapeClearing(mutator, start)) [[likely]]
     return;
   MutexLock lock(mutator.state.noted_mutex);
   std::vector<TracedTable*>& tables = mutator.state.noted_tables;

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 #include <string>
 
 #include "src/platform/platform.h"
+
+// The C library's: where the main thread's stack was when the program began.
+extern "C" void* __libc_stack_end;  // NOLINT(bugprone-reserved-identifier)
 
 namespace elegy::internal::platform {
 
@@ -119,9 +123,26 @@ std::string ThreadName(std::uint32_t id) {
   return name;
 }
 
+namespace {
+
+// The main thread's stack, whose bounds the C library reads from a file, which it may be unable to
+// open. That it has begun by calling the program is all that is known of its base.
+StackBounds StackOfMainThread() {
+  rlimit limit;
+  getrlimit(RLIMIT_STACK, &limit);
+  const auto base = reinterpret_cast<std::uintptr_t>(__libc_stack_end);
+  return {reinterpret_cast<const void*>(base - std::min<std::uintptr_t>(base, limit.rlim_cur)),
+          __libc_stack_end};
+}
+
+}  // namespace
+
 StackBounds StackOfThread() {
   pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) throw std::bad_alloc();
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+    if (ThreadId() == static_cast<std::uint32_t>(getpid())) return StackOfMainThread();
+    throw std::bad_alloc();
+  }
   void* lowest = nullptr;
   std::size_t bytes = 0;
   pthread_attr_getstack(&attributes, &lowest, &bytes);

@@ -212,9 +212,10 @@ void SweepForAllocation(HeapState& heap, Space& space, std::uint32_t epoch,
 
 void DestroyAll(HeapState& heap) {
   heap.spaces.ForEach([&](Space& space) {
-    const TypeInfo& type = space.Type();
-    if (type.destroy == nullptr) return;
+    // A type without objects may be gone with the library that it was in.
     space.ForEachBlock([&](std::size_t block) {
+      const TypeInfo& type = space.Type();
+      if (type.destroy == nullptr) return;
       for (std::size_t word = 0; word < kWordsPerBlock; word++) {
         ForEachBit(heap.MarkBits().Word(block, word), word * 64, [&](std::size_t index) {
           type.destroy(heap.pool.Address(block) + index * space.Stride());

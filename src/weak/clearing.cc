@@ -40,6 +40,7 @@ class MarkedLiveness final : public Liveness {
 std::size_t ClearWeakViews(HeapState& heap, MarkingState& marking) {
   const MarkedLiveness liveness(heap);
   std::vector<WeakCell*> cells;
+  std::vector<WeakCell*> noted;
   std::vector<TracedTable*> tables;
   {
     MutexLock lock(marking.mutex);
@@ -48,9 +49,8 @@ std::size_t ClearWeakViews(HeapState& heap, MarkingState& marking) {
   }
   {
     MutexLock lock(heap.noted_mutex);
-    cells.insert(cells.end(), heap.noted_cells.begin(), heap.noted_cells.end());
+    noted.swap(heap.noted_cells);
     tables.insert(tables.end(), heap.noted_tables.begin(), heap.noted_tables.end());
-    heap.noted_cells.clear();
     heap.noted_tables.clear();
   }
   // A table is noted by every write that may escape the marker.
@@ -58,6 +58,7 @@ std::size_t ClearWeakViews(HeapState& heap, MarkingState& marking) {
   tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
   std::size_t cleared = 0;
   for (WeakCell* cell : cells) cleared += liveness.ClearIfDead(*cell);
+  for (WeakCell* cell : noted) cleared += liveness.ClearIfDead(*cell);
   ELEGY_CHAOS_POINT("cells cleared");
   heap.roots->ForEach(/*strong=*/false,
                       [&](WeakCell& cell) { cleared += liveness.ClearIfDead(cell); });

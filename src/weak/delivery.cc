@@ -23,7 +23,9 @@ bool HasReadyBit(const MutatorImpl& mutator) {
 }
 
 void AddOnce(ReadyList& list, const std::shared_ptr<RegistryCore>& core) {
-  if (std::find(list.begin(), list.end(), core) == list.end()) list.push_back(core);
+  if (core->is_listed) return;
+  list.push_back(core);
+  core->is_listed = true;
 }
 
 // Registries whose records this run has not got: the collector has counted them and not queued them
@@ -52,6 +54,7 @@ std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList&
   for (auto place = list.begin(); place != list.end();) {
     const auto next = std::next(place);
     if (!(*place)->HasQueued()) {
+      (*place)->is_listed = false;
       dropped.splice(dropped.end(), list, place);
     } else if ((*place)->MayRunOn(mutator) && !passed.Contains(place->get())) {
       return *place;
@@ -71,6 +74,7 @@ class Turn {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
+    if (mutator.state.shutdowns > 0) return;
     core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
     if (core_ == nullptr) {
       core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);

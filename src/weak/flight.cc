@@ -37,9 +37,10 @@ thread_local FlightTraveller t_traveller;
 
 Flight::Flight() : maker_(&t_traveller), process_(platform::ProcessId()) {}
 
-bool Flight::Await() {
+[[gnu::noinline]] bool Flight::Await() {
   if (process_ != platform::ProcessId()) return false;
   MutatorImpl& mutator = CurrentImpl();
+  CheckUse(mutator);
   Airport& airport = TheAirport();
   EnterBlocked(mutator, __builtin_frame_address(0));
   bool waited = true;

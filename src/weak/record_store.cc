@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kFirstSlabBytes = std::size_t{8} << 10;
 constexpr std::size_t kMostSlabBytes = std::size_t{2} << 20;
+// With what the registry's map takes for a token.
+constexpr std::size_t kExtraBytes = sizeof(RecordStore::Extra) + 7 * sizeof(void*);
 
 }  // namespace
 
@@ -27,12 +29,12 @@ void RecordStore::AddSlab() {
   const std::size_t bytes =
       std::max(std::min(doubled, kMostSlabBytes), RoundUp(record_bytes_, kMaxAlignment));
   slabs_.reserve(slabs_.size() + 1);
-  if (!heap_.accounting.TryTakeNative(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
+  heap_.TakeNative(bytes);
   try {
     auto* const memory = static_cast<std::byte*>(AllocateTable(bytes));
     slabs_.push_back({memory, bytes, 0, bytes / record_bytes_});
   } catch (...) {
-    heap_.accounting.Give(bytes);
+    heap_.GiveUnspent(bytes);
     throw;
   }
   bytes_ += bytes;
@@ -46,7 +48,14 @@ Record& RecordStore::NextFresh() {
 std::uint32_t RecordStore::NewExtra(void* token, std::size_t external_bytes) {
   if (free_extra_ == 0) {
     if (extras_.size() == std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
-    extras_.push_back({token, external_bytes});
+    heap_.TakeNative(kExtraBytes);
+    try {
+      extras_.push_back({token, external_bytes});
+    } catch (...) {
+      heap_.GiveUnspent(kExtraBytes);
+      throw;
+    }
+    bytes_ += kExtraBytes;
     return static_cast<std::uint32_t>(extras_.size());
   }
   const std::uint32_t number = free_extra_;

@@ -253,7 +253,8 @@ void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   const bool was_queued = record.GetState() == Record::State::kQueued;
   if (cancelled) CountClosed(record);
   ForgetToken(record);
-  ShadeDropped(heap_, ops_, HeldOf(record));
+  // Who cancels may not have the registry.
+  ShadeDroppedUnreached(heap_, ops_, HeldOf(record));
   record.generation++;
   record.SetState(Record::State::kEnding);
   GiveBackExternal(record);
@@ -379,7 +380,7 @@ void RegistryCore::Close() {
   bool is_over;
   {
     MutexLock lock(mutex_);
-    heap_.accounting.Give(store_->bytes());
+    heap_.GiveNative(store_->bytes());
     is_over = TakeEnd();
   }
   if (is_over) ReleaseCallback();

@@ -51,7 +51,7 @@ class RegistryCore::Drain {
   // Counts as running from its first callback to its end.
   void Begin(MutatorImpl& mutator) ELEGY_REQUIRES(core_.mutex_);
   void LetGo() ELEGY_REQUIRES(core_.mutex_);
-  Record* Take() ELEGY_REQUIRES(core_.mutex_);
+  Record* Take(bool* more) ELEGY_REQUIRES(core_.mutex_);
   void Call(Record& record) ELEGY_RELEASE(core_.mutex_);
   void EndLast() ELEGY_REQUIRES(core_.mutex_);
 
@@ -62,6 +62,7 @@ class RegistryCore::Drain {
 
 void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   if (mutator_ != nullptr) return;
+  CheckUse(mutator);
   CheckOwnHeap(mutator, core_.self_);
   mutator.deliveries.push_back({&core_, nullptr});
   mutator_ = &mutator;
@@ -76,9 +77,15 @@ void RegistryCore::Drain::LetGo() {
 }
 
 // The next queued record, now running, with what its held value refers to among the mutator's
-// callback roots; or null. Throws std::bad_alloc; then the record is queued still.
-Record* RegistryCore::Drain::Take() {
-  while (Record* const record = core_.queue_->Front()) {
+// callback roots; or null, with *more if it has only come past many that were cancelled. Throws
+// std::bad_alloc; then the record is queued still.
+Record* RegistryCore::Drain::Take(bool* more) {
+  for (std::size_t i = 0; i < kBatchRecords; i++) {
+    Record* const record = core_.queue_->Front();
+    if (record == nullptr) {
+      core_.starved_ = core_.HasQueued();
+      return nullptr;
+    }
     const bool runs = record->GetState() == Record::State::kQueued;
     if (runs) {
       Begin(CurrentImpl());
@@ -89,7 +96,7 @@ Record* RegistryCore::Drain::Take() {
     if (runs) return record;
     if (record->GetState() == Record::State::kDone) core_.store_->Free(*record);
   }
-  core_.starved_ = core_.HasQueued();
+  *more = true;
   return nullptr;
 }
 
@@ -117,17 +124,17 @@ void RegistryCore::Drain::EndLast() {
 }
 
 bool RegistryCore::Drain::RunNext() {
-  core_.mutex_.lock();
-  Record* record = nullptr;
-  {
-    std::unique_lock<Mutex> lock(core_.mutex_, std::adopt_lock);
+  for (bool more = true; more;) {
+    std::unique_lock<Mutex> lock(core_.mutex_);
     EndLast();
-    record = Take();
-    if (record == nullptr) return false;
-    lock.release();
+    more = false;
+    Record* const record = Take(&more);
+    if (record == nullptr) continue;
+    lock.release();  // by Call
+    Call(*record);
+    return true;
   }
-  Call(*record);
-  return true;
+  return false;
 }
 
 bool RegistryCore::Drain::Run(RecordName name) {
@@ -195,15 +202,14 @@ bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
   return true;
 }
 
-// Takes out of the queue what has been cancelled there: while nothing else is queued, no safepoint
-// comes for it.
+// Takes out of the queue what has been cancelled there, up to the first that has not: while nothing
+// else is queued, or the registry's thread sleeps, no safepoint comes for it.
 void RegistryCore::PurgeQueue() {
   while (true) {
     MutexLock lock(mutex_);
-    if (HasQueued()) return;
     for (std::size_t i = 0; i < kBatchRecords; i++) {
       Record* const record = queue_->Front();
-      if (record == nullptr) return;
+      if (record == nullptr || record->GetState() == Record::State::kQueued) return;
       queue_->Pop();
       record->in_queue = false;
       if (record->GetState() == Record::State::kDone) store_->Free(*record);

@@ -17,14 +17,25 @@ namespace {
 // Shades whatever a value refers to.
 class ShadingVisitor final : public Visitor {
  public:
-  explicit ShadingVisitor(MutatorImpl& mutator) : mutator_(mutator) {}
+  ShadingVisitor(MutatorImpl& mutator, bool counts) : mutator_(mutator), counts_(counts) {}
 
  private:
-  void OnSlot(const void*, void* target) override { mutator_.Shade(target); }
+  void OnSlot(const void*, void* target) override {
+    if (counts_ && !Count(target)) return;
+    mutator_.Shade(target);
+  }
   void OnWeakCell(const WeakCell&) override {}
   void OnTable(TracedTable&) override {}
 
+  // False: there is nothing to shade.
+  bool Count(const void* target) {
+    HeapState& state = mutator_.state;
+    return target != nullptr && state.Contains(target) && !state.IsMarked(target) &&
+           state.phase.CountWhileMarking();
+  }
+
   MutatorImpl& mutator_;
+  const bool counts_;
 };
 
 class AppendingVisitor final : public Visitor {
@@ -47,13 +58,12 @@ class AppendingVisitor final : public Visitor {
 // a table in the sweep, when nothing is marking. Nothing keeps what the value refers to for a
 // thread that answers no handshake, so that it must not be looked into anyway. The same goes for a
 // thread inside a BlockingRegion, whose buffer may be the collector's at this moment.
-void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value,
-                  bool only_unscanned) {
+void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value, Shading why) {
   MutatorImpl* const mutator = CurrentImplOrNull();
   if (mutator == nullptr || &mutator->state != &heap || mutator->blocking_depth != 0) return;
-  if (only_unscanned && mutator->scanned) return;
+  if (why == Shading::kAdded && mutator->scanned) return;
   if (PhaseWord::PhaseOf(heap.phase.Load()) != Phase::kMarking) return;
-  ShadingVisitor visitor(*mutator);
+  ShadingVisitor visitor(*mutator, why == Shading::kDroppedUnreached);
   ops.trace(value, visitor);
 }
 

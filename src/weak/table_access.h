@@ -3,6 +3,7 @@
 #ifndef ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 #define ELEGY_SRC_WEAK_TABLE_ACCESS_H_
 
+#include <cstdint>
 #include <initializer_list>
 
 #include "elegy/internal/value_ops.h"
@@ -31,19 +32,29 @@ void* ReadWeakTarget(MutatorImpl& mutator, void* target);
 // The same without keeping it alive: whether it is dead.
 bool IsDeadTarget(const MutatorImpl& mutator, const void* target);
 
-// While the heap is marking, shades what a value of one of its tables refers to; `only_unscanned`:
-// until this mutator's stack has been scanned.
-void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value,
-                  bool only_unscanned);
-// Of a value that is overwritten or dropped...
-inline void ShadeDropped(const HeapState& heap, const ValueOps& ops, const void* value) {
+// Why a value's targets are shaded. Where nothing may reach the value, not even the mutator that
+// drops it, they may be unmarked although the last termination round has found nothing: then each
+// counts as resurrected first, as if it were read from a weak cell, so that the flip fails.
+enum class Shading : std::uint8_t { kDropped, kDroppedUnreached, kAdded };
+
+// While the heap is marking, shades what a value of one of its tables refers to; of one that is
+// added, until this mutator's stack has been scanned.
+void ShadeTargets(const HeapState& heap, const ValueOps& ops, const void* value, Shading why);
+inline void ShadeValue(const HeapState& heap, const ValueOps& ops, const void* value, Shading why) {
   if (ops.trace == nullptr || !BarrierMayBeOn()) return;
-  ShadeTargets(heap, ops, value, /*only_unscanned=*/false);
+  ShadeTargets(heap, ops, value, why);
+}
+// Of a value that is overwritten or dropped, and that the mutator reaches...
+inline void ShadeDropped(const HeapState& heap, const ValueOps& ops, const void* value) {
+  ShadeValue(heap, ops, value, Shading::kDropped);
+}
+// ... or that it may not reach...
+inline void ShadeDroppedUnreached(const HeapState& heap, const ValueOps& ops, const void* value) {
+  ShadeValue(heap, ops, value, Shading::kDroppedUnreached);
 }
 // ... and of one that is inserted.
 inline void ShadeAdded(const HeapState& heap, const ValueOps& ops, const void* value) {
-  if (ops.trace == nullptr || !BarrierMayBeOn()) return;
-  ShadeTargets(heap, ops, value, /*only_unscanned=*/true);
+  ShadeValue(heap, ops, value, Shading::kAdded);
 }
 
 // Adds what a value refers to to the mutator's callback roots. Throws std::bad_alloc and has then

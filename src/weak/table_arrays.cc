@@ -36,14 +36,16 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
   const std::size_t index_bytes = has_index ? slots * sizeof(std::uint32_t) : 0;
   const std::size_t entries_at = RoundUp(index_at + index_bytes, kMaxAlignment);
   const std::size_t bytes = entries_at + (has_index ? capacity : slots) * entry_bytes;
-  if (!heap.accounting.TryTakeNative(bytes, heap.options.max_heap_bytes)) throw std::bad_alloc();
+  heap.TakeNative(bytes);
   std::byte* memory;
   try {
     memory = static_cast<std::byte*>(AllocateTable(bytes));
   } catch (...) {
-    heap.accounting.Give(bytes);
+    heap.GiveUnspent(bytes);
     throw;
   }
+  MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && &mutator->state == &heap) OweWaitIfFarBeyondGoal(*mutator);
   auto* const arrays = ::new (memory) TableArrays;
   arrays->capacity_ = static_cast<std::uint32_t>(capacity);
   arrays->mask_ = slots - 1;
@@ -64,20 +66,18 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
 
 void TableArrays::Free(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
-  heap.accounting.Give(arrays->bytes_);
+  heap.GiveNative(arrays->bytes_);
   FreeTable(arrays, arrays->bytes_);
 }
 
 void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
-  if (NobodyElseReads(heap)) return Free(heap, arrays);
-  {
-    MutexLock lock(heap.retired_mutex);
-    arrays->next_ = std::exchange(heap.retired, arrays);
+  if (NobodyElseReads(heap)) {
+    heap.GiveUnspent(arrays->bytes_);
+    return FreeTable(arrays, arrays->bytes_);
   }
-  heap.Spend(static_cast<std::int64_t>(arrays->bytes_));
-  MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator != nullptr && &mutator->state == &heap) OweWaitIfFarBeyondGoal(*mutator);
+  MutexLock lock(heap.retired_mutex);
+  arrays->next_ = std::exchange(heap.retired, arrays);
 }
 
 TableArrays* TableArrays::TakeRetired(HeapState& heap) {

@@ -12,7 +12,7 @@ namespace elegy::internal {
 bool WeakEntry::MayHold(void* target, TracedTable& table) {
   MutatorImpl& mutator = CurrentImpl();
   void* const start = StartOfOwn(mutator, target);
-  NoteWeakWrite(mutator, table);
+  NoteWeakWrite(mutator, table, start);
   return !IsDeadThoughHeld(mutator.state, start);
 }
 
@@ -28,13 +28,18 @@ void CollectForEntry(const void* target, const void* table) {
 }
 
 TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
-TableBytes::~TableBytes() { heap_.accounting.Give(bytes_); }
+TableBytes::~TableBytes() { heap_.GiveNative(bytes_); }
 
 void TableBytes::CheckMutator() const { CheckUserOfTable(heap_); }
 
 void TableBytes::Take(std::size_t bytes) {
-  if (!heap_.accounting.TryTakeNative(bytes, heap_.options.max_heap_bytes)) throw std::bad_alloc();
+  heap_.TakeNative(bytes);
   bytes_ += bytes;
+}
+
+void TableBytes::Give(std::size_t bytes) {
+  heap_.GiveNative(bytes);
+  bytes_ -= bytes;
 }
 
 }  // namespace elegy::internal

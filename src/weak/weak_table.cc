@@ -150,7 +150,7 @@ void* WeakTable::FindIn(TableArrays* arrays, const void* key) const {
 // Noted before the phase is read: if it is not WeakClosed yet, clearing will come to this table,
 // and wait for its lock.
 bool WeakTable::MayInsert(const void* key) {
-  NoteWeakWrite(CurrentMutator(), *this);
+  NoteWeakWrite(CurrentMutator(), *this, key);
   return !IsDeadThoughHeld(heap_, key);
 }
 
@@ -200,7 +200,8 @@ bool WeakTable::Erase(const void* key) {
 void WeakTable::EraseAll() {
   const std::size_t end = End();
   for (std::size_t i = 0; i < end; i++) {
-    if (At(i).Key() != nullptr) ShadeOverwritten(ValueAt(i));
+    // Who erases has the map, but not the keys.
+    if (At(i).Key() != nullptr) ShadeDroppedUnreached(heap_, ops_, ValueAt(i));
   }
   TableArrays* const arrays = Arrays();
   DestroyEntries();

@@ -1,4 +1,4 @@
-// EXPECT: this type needs 'void Trace\(elegy::Visitor&\) const'
+// EXPECT: this type needs a public 'void Trace\(elegy::Visitor&\) const'
 #include "elegy/elegy.h"
 
 class Node {

@@ -1,4 +1,4 @@
-// EXPECT: this type needs 'void Trace\(elegy::Visitor&\) const', or to be an aggregate
+// EXPECT: this type needs a public 'void Trace\(elegy::Visitor&\) const', or to be an aggregate
 #include "elegy/elegy.h"
 
 class Node {

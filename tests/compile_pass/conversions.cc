@@ -1,10 +1,15 @@
 // What converts to what, and how calls look with it.
 
+#include <algorithm>
+#include <array>
 #include <concepts>
+#include <iterator>
 #include <string>
 #include <type_traits>
+#include <unordered_set>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "elegy/elegy.h"
 
 namespace elegy::compile_pass {
@@ -45,6 +50,31 @@ static_assert(std::is_assignable_v<WeakMember<Base>&, Persistent<Derived>>);
 static_assert(std::is_assignable_v<WeakMember<Derived>&, const Member<Derived>&>);
 static_assert(!std::is_assignable_v<WeakMember<Derived>&, Member<Base>>);
 
+static_assert(kConverts<Persistent<Derived>, WeakPersistent<Base>>);
+static_assert(kConverts<Member<Derived>, WeakPersistent<OtherBase>>);
+static_assert(kConverts<WeakPersistent<Derived>, WeakPersistent<Base>>);
+static_assert(!kConverts<WeakPersistent<Base>, WeakPersistent<Derived>>);
+static_assert(std::is_assignable_v<WeakPersistent<Base>&, const Persistent<Derived>&>);
+static_assert(std::is_assignable_v<WeakPersistent<Derived>&, const Member<Derived>&>);
+static_assert(std::is_assignable_v<WeakPersistent<Base>&, const WeakPersistent<Derived>&>);
+static_assert(kConverts<WeakMember<Derived>, WeakMember<Base>>);
+static_assert(!kConverts<WeakMember<Base>, WeakMember<Derived>>);
+static_assert(std::is_assignable_v<WeakMember<Base>&, const WeakMember<Derived>&>);
+static_assert(kConverts<const AtomicMember<Derived>&, Member<Base>>);
+static_assert(kConverts<const AtomicMember<Derived>&, Persistent<Base>>);
+static_assert(kConverts<const Member<Derived>&, AtomicMember<Base>>);
+static_assert(kConverts<const Persistent<Derived>&, AtomicMember<Base>>);
+static_assert(std::is_assignable_v<Member<Base>&, const AtomicMember<Derived>&>);
+static_assert(std::is_assignable_v<Persistent<Base>&, const AtomicMember<Derived>&>);
+static_assert(std::is_assignable_v<AtomicMember<Base>&, const Member<Derived>&>);
+static_assert(std::is_assignable_v<AtomicMember<Base>&, const Persistent<Derived>&>);
+static_assert(std::is_assignable_v<AtomicMember<Base>&, std::nullptr_t>);
+static_assert(!std::is_assignable_v<AtomicMember<Derived>&, const Member<Base>&>);
+
+constinit Persistent<Node> g_root = nullptr;
+constinit WeakPersistent<Node> g_weak_root = nullptr;
+static_assert(std::is_nothrow_constructible_v<Persistent<Node>, std::nullptr_t>);
+
 static_assert(std::is_nothrow_move_constructible_v<Persistent<Node>>);
 static_assert(std::is_nothrow_move_assignable_v<Persistent<Node>>);
 static_assert(std::is_nothrow_move_constructible_v<WeakPersistent<Node>>);
@@ -82,6 +112,15 @@ void Use() {
   const AtomicMember<Node>* const atomic = MakeArray<AtomicMember<Node>>(1)->begin();
   Node* const loaded = *atomic;
   KeepAlive(loaded);
+  const Persistent from_atomic(*atomic);
+  static_assert(std::same_as<decltype(from_atomic), const Persistent<Node>>);
+  const std::unordered_set<Persistent<Node>> hashed = {root, from_atomic};
+  const absl::flat_hash_set<Persistent<Node>> hashed_by_abseil = {root, from_atomic};
+  if (hashed.contains(root) && hashed_by_abseil.contains(root)) g_root = root;
+  g_weak_root = g_root;
+  auto* const vector = Make<Vector<int>>();
+  std::ranges::copy(std::array{1, 2}, std::back_inserter(*vector));
+  if (std::as_const(*vector).back() != 2) return;
 }
 
 }  // namespace elegy::compile_pass

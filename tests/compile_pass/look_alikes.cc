@@ -180,4 +180,47 @@ void MakeThemAll() {
   MakeArray<std::optional<WeakMember<Later>>>(3);
 }
 
+// What an interpreter's values look like: fields without names, which only a Trace, or the word
+// that there are no slots, can speak for.
+struct Tagged {
+  int tag = 0;
+  union {
+    double number;
+    long integer;
+  };
+  Member<Tagged> next;
+  void Trace(Visitor& visitor) const { visitor.Trace(next); }
+};
+struct TaggedNumber {
+  int tag = 0;
+  union {
+    double number;
+    long integer;
+  };
+};
+
+}  // namespace elegy::compile_pass
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::compile_pass::TaggedNumber> = true;
+
+namespace elegy::compile_pass {
+
+struct Handler {
+  Member<Handler> next;
+  void (Handler::*run)(int) = nullptr;
+  std::array<const Member<Handler>, 2> fixed;
+  std::optional<const Member<Handler>> perhaps;
+};
+
+void MakeTagged() {
+  Make<Tagged>();
+  Make<TaggedNumber>(1);
+  Make<Handler>();
+}
+
+// As a user's warnings see it.
+RegistryOptions OptionsWithoutOnReady() { return {.run_on = RegistryOptions::RunOn::kAnyMutator}; }
+WeakCacheOptions<Tagged> OptionsWithoutBytesOf() { return {.budget_bytes = 100}; }
+
 }  // namespace elegy::compile_pass

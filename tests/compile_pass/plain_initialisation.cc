@@ -51,8 +51,20 @@ struct RefersToItself {
   int count = 0;
   const int& alias = count;
 };
+struct RefersToANumber {
+  const int& limit;
+  int count;
+};
 static_assert(!InitialisesPlainly<Refers, std::nullptr_t, int>());
+static_assert(!GivesEachFieldPlainly<RefersToANumber, int&, int>());
 static_assert(!DefaultsToConstantBytes<RefersToItself>());
+
+// Its Trace is held against its slots, which have to be recorded.
+struct Traced {
+  Member<Pair> first, second;
+  void Trace(Visitor& visitor) const { visitor.Trace(first); }
+};
+static_assert(!InitialisesPlainly<Traced, Pair*, Pair*>());
 
 static_assert(!InitialisesPlainly<Pair, Pair*>());
 

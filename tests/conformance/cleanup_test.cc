@@ -104,6 +104,14 @@ TEST_F(CleanupConformance, F22_CallbacksRunOnlyAtSafepointsThatSaySo) {
   EXPECT_THAT(calls, IsEmpty());
   mutator().Safepoint();
   EXPECT_THAT(calls, ElementsAre(1));
+  RegisterDoomed(2);
+  Collect();
+  mutator().EndTurn();
+  EXPECT_THAT(calls, ElementsAre(1, 2));
+  RegisterDoomed(3);
+  Collect();
+  EXPECT_EQ(mutator().DrainFinalization(), 1u);
+  EXPECT_THAT(calls, ElementsAre(1, 2, 3));
 }
 
 TEST_F(CleanupConformance, F23_TheCallbackRunsOnTheThreadThatMadeTheRegistry) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/interleave/explore.h"
@@ -104,6 +105,19 @@ TEST(WorklistTest, OneDrainAfterTheOther) {
     first.Publish(1);
     DrainTogether(first, 2);
     DrainTogether(first, 2);
+  });
+}
+
+// What a mutator leaves to the markers is theirs: it does not get it back.
+TEST(WorklistTest, TwoMarkersAndWhatAMutatorDefers) {
+  ExpectHolds("work list, two markers and a deferred segment", {.preemptions = 2}, [] {
+    Tree tree(2);
+    auto segment = std::make_unique<Segment>();
+    segment->Push(reinterpret_cast<void*>(1));
+    tree.list.PublishDeferred(std::move(segment));
+    Require(tree.list.SeemsEmpty() && !tree.list.TryTake(), "a mutator gets what it deferred");
+    Require(!tree.list.Empty(), "what is deferred is forgotten");
+    DrainTogether(tree, 2);
   });
 }
 

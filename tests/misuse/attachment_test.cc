@@ -236,6 +236,40 @@ TEST(HeapEndDeathTest, AHeapOutlivesItsMutators) {
   EXPECT_DEATH(std::thread([&] { heap.reset(); }).join(), kMessage);
 }
 
+TEST_F(AttachmentDeathTest, AMutatorOutlivesItsCallbacksRegionsAndConstructors) {
+  constexpr char kMessage[] = "elegy: an elegy::Mutator is destroyed inside";
+  std::optional<Mutator> own;
+  Detach();
+  own.emplace(heap());
+  const Persistent registry = Make<FinalizationRegistry<int>>([&own](int) { own.reset(); });
+  NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 1).ok()); });
+  own->EndTurn(StackState::kNoPointers);
+  heap().Collect(StackState::kNoPointers);
+  EXPECT_DEATH(own->Safepoint(), kMessage);
+  const auto in_region = [&own] {
+    const BlockingRegion region(*own);
+    own.reset();
+  };
+  EXPECT_DEATH(in_region(), kMessage);
+}
+
+TEST_F(AttachmentDeathTest, NothingRunsACallbackInARegion) {
+  constexpr char kMessage[] = "elegy: a safepoint, an elegy::Make or a callback inside";
+  const Persistent registry = Make<FinalizationRegistry<int>>([](int) {});
+  NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 1).ok()); });
+  CollectPrecisely();
+  const BlockingRegion region(mutator());
+  EXPECT_DEATH(registry->CleanupSome(), kMessage);
+}
+
+TEST_F(AttachmentDeathTest, ARegionEndsOnItsOwnThread) {
+  const auto die = [this] {
+    auto region = std::make_unique<BlockingRegion>(mutator());
+    std::thread([&region] { region.reset(); }).join();
+  };
+  EXPECT_DEATH(die(), kNotAttached);
+}
+
 TEST_F(AttachmentDeathTest, PrepareForkAndAfterForkGoTogether) {
   EXPECT_DEATH(heap().AfterFork(), "elegy: Heap::AfterFork without PrepareFork");
   ASSERT_TRUE(heap().PrepareFork().ok());
@@ -257,6 +291,25 @@ TEST_F(AttachmentDeathTest, ADestructorMakesNoObjects) {
     CollectPrecisely();
   };
   EXPECT_DEATH(destroy(), kNotAttached);
+}
+
+// Nor can such a thread become one: it would wait for itself.
+class Attaching {
+ public:
+  explicit Attaching(Heap& heap) : heap_(heap) {}
+  ~Attaching() { const Mutator mutator(heap_); }
+  void Trace(Visitor&) const {}
+
+ private:
+  Heap& heap_;
+};
+
+TEST_F(AttachmentDeathTest, ACollectorsThreadIsNotAttached) {
+  const auto destroy = [this] {
+    NoInline([this] { Make<Attaching>(heap()); });
+    CollectPrecisely();
+  };
+  EXPECT_DEATH(destroy(), "elegy: an elegy::Mutator in what the heap's collector calls");
 }
 
 // Who waits for the collector on one of its threads would wait for ever.

@@ -38,6 +38,17 @@ TEST_F(ForgottenSlotDeathTest, AMember) {
                "elegy: the Trace of .*ForgetsMember forgets the slot at offset 8");
 }
 
+// Also if each field is given.
+struct AggregateForgets {
+  Member<Leaf> first, second;
+  void Trace(Visitor& visitor) const { visitor.Trace(first); }
+};
+
+TEST_F(ForgottenSlotDeathTest, AMemberOfAnAggregate) {
+  EXPECT_DEATH((Make<AggregateForgets>(nullptr, Make<Leaf>(1))),
+               "elegy: the Trace of .*AggregateForgets forgets the slot at offset 8");
+}
+
 class ForgetsAll {
  public:
   void Trace(Visitor&) const {}

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -63,6 +64,34 @@ TEST(HeapExitTest, AStaticHeapIsDestroyedAtExit) {
   }).join();
   heap.RequestCollection();
   std::exit(0);
+}
+
+class Copier {
+ public:
+  explicit Copier(Copier* other) : handle_(other) {}
+  ~Copier() {
+    const Persistent<Copier> copy(handle_);
+    Persistent<Copier> assigned;
+    assigned = handle_;
+    reads_alike += copy.get() == handle_.get() && assigned.get() == handle_.get() ? 1 : 0;
+  }
+  void Trace(Visitor&) const {}
+
+  static inline std::atomic<int> reads_alike{0};
+
+ private:
+  const Persistent<Copier> handle_;
+};
+
+// As in any destructor; what it has copied reads null once the heap is gone.
+TEST(HeapExitTest, ADestructorMayCopyHandlesAtTheHeapsEnd) {
+  Copier::reads_alike = 0;
+  {
+    Heap heap(TestOptions());
+    const Mutator mutator(heap);
+    Make<Copier>(Make<Copier>(nullptr));
+  }
+  EXPECT_EQ(Copier::reads_alike, 2);
 }
 
 TEST(HeapExitTest, AStaticHeapMayBeInTheMiddleOfACycle) {

@@ -7,7 +7,9 @@
 #include <barrier>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -127,6 +129,60 @@ TEST(MemoryTwoHeapsTest, ACycleOfOneDoesNotTouchTheOther) {
 }
 
 // The end of one, with objects, handles and a registry left, is no event for the other.
+class Emptied {
+ public:
+  Emptied() : next_(Make<Node>()) {}
+  ~Emptied() {
+    next_ = nullptr;
+    destroyed++;
+  }
+  void Trace(Visitor& visitor) const { visitor.Trace(next_); }
+
+  static inline std::atomic<int> destroyed{0};
+
+ private:
+  Member<Node> next_;
+};
+
+// A destructor's own slots need no barrier, whichever heaps are marking.
+TEST(MemoryTwoHeapsTest, ADestructorMayWriteItsSlotsWhileAnotherHeapMarks) {
+  Heap other(TestOptions());
+  CycleStepper stepper(other);
+  stepper.AdvanceTo(CycleStep::kStacksScanned);
+  Emptied::destroyed = 0;
+  std::optional<Heap> heap(std::in_place, TestOptions());
+  {
+    Mutator mutator(*heap);
+    NoInline([] { Make<Emptied>(); });
+    mutator.EndTurn(StackState::kNoPointers);
+    heap->Collect(StackState::kNoPointers);
+    EXPECT_EQ(Emptied::destroyed, 1);
+    NoInline([] { Make<Emptied>(); });
+  }
+  heap.reset();
+  EXPECT_EQ(Emptied::destroyed, 2);
+}
+
+// Ending a heap waits for its collector, which may be waiting for this thread's own heap.
+TEST(MemoryTwoHeapsTest, WhoEndsAHeapHoldsUpNoOther) {
+  Heap own(TestOptions());
+  const Mutator mutator(own);
+  std::atomic<bool> is_ending{false};
+  auto other = std::make_unique<Heap>(TestOptions());
+  std::atomic<bool> has_begun{false};
+  other->SetObserver([&](const HeapEvent& event) {
+    if (event.kind != HeapEvent::Kind::kCycleStarted) return;
+    has_begun = true;
+    while (!is_ending) std::this_thread::yield();
+    own.Collect();  // needs an answer of the thread that ends the heap
+  });
+  other->RequestCollection();
+  while (!has_begun) std::this_thread::yield();
+  is_ending = true;
+  other.reset();
+  EXPECT_GE(own.Stats().cycles, 1u);
+}
+
 TEST(MemoryTwoHeapsTest, HeapsComeAndGo) {
   Heap heap(TestOptions());
   std::vector<Persistent<Node>> handles;

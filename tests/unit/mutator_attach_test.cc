@@ -1,11 +1,13 @@
 // Threads that attach and detach while cycles run: in every step, and by the thousand.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <barrier>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <latch>
 #include <memory>
 #include <thread>
@@ -312,6 +314,23 @@ TEST_F(MutatorThreadsTest, ThousandsOfThreadsComeAndGo) {
   heap().Collect(StackState::kNoPointers);
   EXPECT_EQ(heap().Stats().live_bytes, before.live_bytes);
   EXPECT_EQ(heap().Stats().heap_bytes, before.heap_bytes);
+}
+
+// The C library looks the main thread's stack up in a file.
+[[noreturn]] void AttachWithoutFiles() {
+  const rlimit none = {0, 0};
+  setrlimit(RLIMIT_NOFILE, &none);
+  Heap heap(TestOptions());
+  const Mutator mutator(heap);
+  Node* const node = Make<Node>(1, Make<Node>(2));
+  heap.Collect();
+  for (int i = 0; i < 1000; i++) Make<Node>(-1);
+  std::_Exit(node->value == 1 && node->next->value == 2 ? 0 : 1);
+}
+
+TEST(MutatorMainThreadDeathTest, AttachesWhereNoFileCanBeOpened) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(AttachWithoutFiles(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

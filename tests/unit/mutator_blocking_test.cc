@@ -59,6 +59,28 @@ TEST_F(MutatorBlockingTest, WhatTheBlockedThreadsStackHoldsSurvives) {
   EXPECT_EQ(large->value, 3);
 }
 
+// The variable is next to the region: within what was copied when the thread entered it.
+TEST_F(MutatorBlockingTest, WhatAnotherThreadLeavesInABlockedThreadsVariableSurvives) {
+  const Node* const node = NoInline([this] {
+    Node* volatile result = nullptr;
+    {
+      const BlockingRegion region(mutator());
+      std::thread([this, &result] {
+        const Mutator guest(heap());
+        result = Make<Node>(1, Make<Node>(2));
+      }).join();
+      heap().Collect();
+      std::thread([this] {
+        const Mutator guest(heap());
+        Overwrite();
+      }).join();
+    }
+    return result;
+  });
+  EXPECT_EQ(node->value, 1);
+  EXPECT_EQ(node->next->value, 2);
+}
+
 // Handles are for any thread at any time, also where the collector acts for it.
 TEST_F(MutatorBlockingTest, HandlesMayChangeInside) {
   constexpr int kRounds = 20;

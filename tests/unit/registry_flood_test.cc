@@ -168,5 +168,34 @@ TEST_F(RegistryFloodTest, WhoEmptiesTablesWaitsForTheCycle) {
   EXPECT_GE(heap().Stats().allocation_stall_max_ns, kShortestWaitNs);
 }
 
+// Their memory is outside the heap, whose objects take next to nothing.
+TEST_F(RegistryFloodTest, SetsThatAreDroppedStayWithinABound) {
+  constexpr std::size_t kNodes = 20'000;
+  constexpr std::uint64_t kBoundBytes = std::uint64_t{128} << 20;
+  const Persistent nodes(MakeArray<Member<std::int64_t>>(kNodes));
+  for (std::size_t i = 0; i < kNodes; i++) (*nodes)[i] = Make<std::int64_t>(1);
+  std::uint64_t most = 0;
+  for (std::size_t i = Scaled(1000); i > 0; i--) {
+    const TurnScope turn(mutator());
+    auto* const set = Make<WeakSet<std::int64_t>>();
+    for (const auto& node : *nodes) ASSERT_TRUE(set->Add(node).ok());
+    most = std::max(most, heap().Stats().heap_bytes);
+  }
+  EXPECT_LE(most, kBoundBytes);
+}
+
+TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
+  constexpr std::uint64_t kBoundBytes = std::uint64_t{128} << 20;
+  const Persistent target = Make<std::int64_t>(1);
+  std::uint64_t most = 0;
+  for (std::size_t i = Scaled(50'000); i > 0; i--) {
+    const TurnScope turn(mutator());
+    auto* const registry = Make<FinalizationRegistry<int>>([](int) {});
+    ASSERT_TRUE(registry->Register(target, 1).ok());
+    most = std::max(most, heap().Stats().heap_bytes);
+  }
+  EXPECT_LE(most, kBoundBytes);
+}
+
 }  // namespace
 }  // namespace elegy::test

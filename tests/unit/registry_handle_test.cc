@@ -345,6 +345,32 @@ TEST_P(RegistryHandleAtStepsTest, RunNowOfADyingRegistry) {
   EXPECT_EQ(calls.size(), before_the_flip ? 1u : 0u);
 }
 
+// Nothing refers to the registry any more, and so to what it held: what is cancelled is no work for
+// a later cycle.
+TEST_P(RegistryHandleAtStepsTest, CancelOfADyingRegistry) {
+  constexpr int kHandles = 2000;
+  Heap precise(TestOptions({.conservative_stacks = false}));
+  Detach();
+  Mutator attached(precise);
+  Persistent dying(Make<FinalizationRegistry<Member<Node>>>([](const Member<Node>&) {}));
+  const Persistent<Node> living(Make<Node>());
+  std::vector<Registration> handles;
+  for (int i = 0; i < kHandles; i++) {
+    const Persistent<Node> held(Make<Node>(i, Make<Node>(i)));
+    handles.push_back(*dying->Track(living, held.get()));
+  }
+  dying = nullptr;
+  CycleStepper stepper(precise);
+  stepper.AdvanceTo(GetParam());
+  int cancelled = 0;
+  for (Registration& handle : handles) cancelled += handle.Cancel() ? 1 : 0;
+  stepper.FinishCycle();
+  precise.Collect();
+  precise.Collect();
+  EXPECT_TRUE(cancelled == kHandles || GetParam() == CycleStep::kSwept);
+  EXPECT_EQ(precise.Stats().live_bytes, sizeof(Node));
+}
+
 INSTANTIATE_TEST_SUITE_P(Steps, RegistryHandleAtStepsTest,
                          ::testing::Values(CycleStep::kBarrierOn, CycleStep::kStacksScanned,
                                            CycleStep::kMarked, CycleStep::kFlipped,

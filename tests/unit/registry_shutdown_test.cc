@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <latch>
@@ -20,6 +21,7 @@ namespace elegy::test {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -101,6 +103,32 @@ TEST_F(RegistryShutdownTest, DeliverQueuedRunsWhatIsQueued) {
   EXPECT_THAT(calls, UnorderedElementsAre(2, 3));
   EXPECT_EQ(heap().Stats().records_dropped, 1u);
   ExpectTheEnd();
+}
+
+// A thread that comes to safepoints all the time, and whose registry it is, runs none of them.
+TEST_F(RegistryShutdownTest, RunsAllOnItsOwnThread) {
+  constexpr int kRecords = 500;
+  std::atomic<bool> registered{false};
+  std::atomic<bool> stop{false};
+  std::thread home([&] {
+    Mutator guest(heap());
+    const Persistent<Registry> own = NewRegistry();
+    for (int i = 0; i < kRecords; i++) EXPECT_TRUE(own->Register(living, i).ok());
+    registered = true;
+    while (!stop) guest.Safepoint();
+  });
+  {
+    const BlockingRegion region(mutator());
+    while (!registered) std::this_thread::yield();
+  }
+  EXPECT_EQ(heap().Shutdown(ShutdownPolicy::kDeliverAll), std::size_t{kRecords});
+  stop = true;
+  {
+    const BlockingRegion region(mutator());
+    home.join();
+  }
+  EXPECT_THAT(threads, Each(std::this_thread::get_id()));
+  EXPECT_THAT(calls, SizeIs(kRecords));
 }
 
 TEST_F(RegistryShutdownTest, DeliverAllRunsEverything) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -188,6 +189,27 @@ TEST_F(WeakCacheTest, AFactoryMayChangeTheCallersKey) {
   EXPECT_EQ(cache->Get("two"), nullptr);
   EXPECT_EQ(cache->GetOrMake("one", MustNotMake), node);
   EXPECT_EQ(cache->GetOrMake("two", MakeTwo)->value, 2);
+}
+
+// What it has once had, it does not keep.
+TEST_F(WeakCacheTest, GivesMemoryBackWhenMostOfItHasDied) {
+  constexpr int kMany = 20'000;
+  const std::uint64_t empty = heap().Stats().heap_bytes;
+  const Persistent<Node> first(cache->GetOrMake("first", MakeOne));
+  {
+    const Persistent<Array<Member<Node>>> nodes(MakeArray<Member<Node>>(kMany));
+    for (int i = 0; i < kMany; i++) (*nodes)[i] = cache->GetOrMake(std::to_string(i), MakeOne);
+    CollectPrecisely();
+    EXPECT_EQ(cache->size(), kMany + 1u);
+    EXPECT_GT(heap().Stats().heap_bytes, empty + kMany * sizeof(std::string));
+  }
+  CollectPrecisely();
+  CollectPrecisely();
+  EXPECT_EQ(cache->size(), 1u);
+  EXPECT_LT(heap().Stats().heap_bytes, empty + (kMany / 4) * sizeof(std::string));
+  EXPECT_EQ(cache->GetOrMake("first", MustNotMake), first);
+  for (int i = 0; i < kMany; i++) cache->GetOrMake(std::to_string(i), MakeTwo);
+  EXPECT_EQ(cache->GetOrMake("first", MustNotMake), first);
 }
 
 }  // namespace

@@ -69,13 +69,12 @@ concept DefaultsToAConstant = requires {
   typename std::bool_constant<(static_cast<void>(T{}), true)>;
 };
 
-// Whether T is an aggregate, without bases and arrays, all of whose fields are values as `holds`
-// says of FieldType<F>, no references.
+// Whether T is an aggregate traced field by field, without bases and arrays, all of whose fields
+// are values as `holds` says of FieldType<F>, no references. The fields of others may have no
+// names, and are not looked at.
 template <class T, class Predicate>
 constexpr bool HasOnlyFields(Predicate holds) {
-  if constexpr (std::is_union_v<T> || !kIsCounted<T> || kInitialisers < T >> kMaxFields) {
-    return false;
-  } else if constexpr (kHasBase<T> || HasArrayField<T>()) {
+  if constexpr (HasOwnTrace<T> || kHasNoSlots<T> || !CanNameFields<T>()) {
     return false;
   } else {
     using AllFields = decltype(FieldsOf(std::declval<const T&>()));
@@ -125,7 +124,7 @@ constexpr bool GivesEachFieldPlainly() {
   } else if constexpr (kInitialisers<T> != sizeof...(A)) {
     return false;
   } else {
-    return std::is_trivially_constructible_v<T, A...> || HasPlainFields<T>();
+    return HasPlainFields<T>();
   }
 }
 
@@ -190,23 +189,29 @@ class SlotCheck {
 template <class T>
 inline constexpr T kDefault{};
 
-// Leaving fields of an aggregate to their default is the caller's right.
+#define ELEGY_ARGUMENT_DOES_NOT_FIT \
+  "elegy: an argument of Make does not fit its field, or would be narrowed: cast it"
+
+// Leaving fields of an aggregate to their default is the caller's right, and what an argument
+// converts to has been looked at.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wconversion"
 
 // Braces for aggregates, parentheses for all others.
 template <class T, class... A>
 [[gnu::always_inline]] inline T* InitialiseAt(void* cell, A&&... args) {
   if constexpr (GivesEachFieldPlainly<T, A...>()) {
     static_assert(
-        requires { T{std::declval<A>()...}; },
-        "elegy: an argument of Make does not fit its field, or would be narrowed: cast it");
+        requires { T{std::declval<A>()...}; }, ELEGY_ARGUMENT_DOES_NOT_FIT);
     return ::new (cell) T{PlainInitialiser<std::remove_cvref_t<A>>{args}...};
   } else if constexpr (sizeof...(A) == 0 && !HasOwnTrace<T> && DefaultsToConstantBytes<T>()) {
     // Copied as it lies in memory: no slot of it is recorded.
     return static_cast<T*>(
         __builtin_memcpy(cell, static_cast<const void*>(&kDefault<T>), sizeof(T)));
   } else if constexpr (std::is_aggregate_v<T>) {
+    static_assert(
+        requires { T{std::declval<A>()...}; }, ELEGY_ARGUMENT_DOES_NOT_FIT);
     return ::new (cell) T{std::forward<A>(args)...};
   } else {
     return ::new (cell) T(std::forward<A>(args)...);
@@ -227,6 +232,7 @@ template <class T, class... A>
 }
 
 #pragma GCC diagnostic pop
+#undef ELEGY_ARGUMENT_DOES_NOT_FIT
 
 template <class T, class... A>
 [[gnu::noinline]] T* MakeSlowly(MutatorCore& mutator, A&&... args) {

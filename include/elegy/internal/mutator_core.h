@@ -51,6 +51,15 @@ class PhaseWord {
                                          std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
+  // The same until it succeeds, or the heap is not marking any more: false.
+  bool CountWhileMarking() {
+    while (true) {
+      const std::uint64_t word = Load();
+      if (PhaseOf(word) != Phase::kMarking) return false;
+      if (CountResurrection(word)) return true;
+    }
+  }
+
   // The collector's half: the moment of death of every unmarked object.
   bool Flip(std::uint64_t expected) {
     return word_.compare_exchange_strong(expected, static_cast<std::uint64_t>(Phase::kWeakClosed),

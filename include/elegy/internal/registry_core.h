@@ -123,6 +123,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
     return true;
   }
   void EndTurn() { in_turn_ = nullptr; }
+  // On the list of one mutator's, or of any mutator's, ready registries. Under the same lock.
+  bool is_listed = false;
   std::uint64_t home() const { return home_; }
   // Whether records are queued, or also running. Acquire: pairs with the release of each change.
   bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }

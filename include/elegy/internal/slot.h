@@ -1,7 +1,7 @@
 // The one machine word behind Member, AtomicMember and array elements: an atomic pointer with the
 // write barrier in front of every store.
 //
-// The barrier (DESIGN: hybrid of Yuasa's and Dijkstra's). While its heap is marking, a store shades
+// The barrier is a hybrid of Yuasa's and Dijkstra's. While its heap is marking, a store shades
 // the pointer that it overwrites and, until this mutator's stack has been scanned, the pointer that
 // it stores. No safepoint lies between a barrier and its store, so that an answered handshake
 // means: every barrier seen off has been followed by its store.
@@ -70,24 +70,29 @@ class Slot {
     if (!BarrierMayBeOn()) [[likely]]
       return pointer_.exchange(value, AtLeastAcqRel(order));
     T* old = Peek();
-    while (!CompareExchange(old, value, order)) {
+    while (!CompareExchange(old, value, order, std::memory_order_acquire)) {
     }
     return old;
   }
 
   // The pointer that a successful exchange overwrites is `expected`: shading it first is enough.
   // At least acquire-release: a failed exchange hands out a pointer, a successful one publishes.
-  bool CompareExchange(T*& expected, T* desired, std::memory_order order) {
+  bool CompareExchange(T*& expected, T* desired, std::memory_order success,
+                       std::memory_order failure) {
     if (BarrierMayBeOn()) [[unlikely]]
       WriteBarrier(this, expected, desired);
-    return pointer_.compare_exchange_strong(expected, desired, AtLeastAcqRel(order),
-                                            std::memory_order_acquire);
+    return pointer_.compare_exchange_strong(expected, desired, AtLeastAcqRel(success),
+                                            AtLeastAcquire(failure));
   }
 
  private:
   // Sequentially consistent where the caller asked for it; nothing weaker than acquire-release.
   static std::memory_order AtLeastAcqRel(std::memory_order order) {
     return order == std::memory_order_seq_cst ? order : std::memory_order_acq_rel;
+  }
+
+  static std::memory_order AtLeastAcquire(std::memory_order order) {
+    return order == std::memory_order_seq_cst ? order : std::memory_order_acquire;
   }
 
   // Acquire, as Load: shading looks up what block and mark the value has.

@@ -98,8 +98,9 @@ inline void CheckManagedWeakRef(const MutatorCore& mutator, const void* ref) {
 // because the target is condemned (Heap::Shutdown). Such writes are noted. Between the flip and the
 // end of clearing a condemned target is dead: what is written is null.
 void WriteWeakCell(WeakCell& cell, void* target);
-// Before an entry is added to a weak table: noted likewise. The caller holds the table's lock.
-void NoteWeakWrite(MutatorCore& mutator, TracedTable& table);
+// Before an entry is added to a weak table, of an object that begins at `start`: noted likewise.
+// The caller holds the table's lock.
+void NoteWeakWrite(MutatorCore& mutator, TracedTable& table, const void* start);
 
 }  // namespace elegy::internal
 

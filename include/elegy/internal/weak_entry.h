@@ -48,6 +48,7 @@ class TableBytes {
   void CheckMutator() const;
   // Throws std::bad_alloc if there is no room.
   void Take(std::size_t bytes);
+  void Give(std::size_t bytes);
 
  private:
   HeapState& heap_;

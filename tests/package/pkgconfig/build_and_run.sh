@@ -9,8 +9,9 @@ output=$3
 source=$(dirname "$0")/../main.cc
 
 mkdir -p "$output"
-# The flags are lists: the shell has to split them.
-# shellcheck disable=SC2046
-"$compiler" -std=c++20 $(pkg-config --cflags elegy) "$source" \
-  $(pkg-config --static --libs elegy) -o "$output/consumer"
+# The flags are lists in which spaces are escaped: the shell has to read them.
+cflags=$(pkg-config --cflags elegy)
+libs=$(pkg-config --static --libs elegy)
+eval "set -- $cflags \"\$source\" $libs"
+"$compiler" -std=c++20 "$@" -o "$output/consumer"
 "$output/consumer"

@@ -1,0 +1,11 @@
+// EXPECT: a cache does not keep its keys' objects: no slots or pointers as keys
+#include <utility>
+
+#include "elegy/elegy.h"
+
+struct Font {
+  int id = 0;
+};
+using Key = std::pair<Font*, int>;
+
+elegy::WeakCache<Key, Font>* MakeCache() { return elegy::Make<elegy::WeakCache<Key, Font>>(); }
