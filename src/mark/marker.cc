@@ -6,7 +6,6 @@
 
 #include "src/base/chaos.h"
 #include "src/base/check.h"
-#include "src/mutator/weak_access.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -25,7 +24,7 @@ Marker::Marker(HeapState& heap, MarkingState& state, Role role)
       state_(state),
       role_(role),
       marks_(heap.MarkBits()),
-      has_condemned_(heap.Condemned() != nullptr) {}
+      condemned_(heap.Condemned()) {}
 
 Marker::~Marker() {
   while (queue_size_ > 0) {
@@ -103,7 +102,7 @@ void Marker::OnWeakCell(const WeakCell& cell) {
   void* const target = cell.Target();
   if (target == nullptr) return;
   if (!heap_.IsMarked(target) ||
-      (has_condemned_ && IsCondemned(heap_, heap_.Resolve(target).start))) {
+      (condemned_ != nullptr && condemned_->contains(heap_.Resolve(target).start))) {
     cells_.push_back(const_cast<WeakCell*>(&cell));
   }
 }

@@ -101,7 +101,8 @@ class Marker final : private Visitor, private TableMarker {
   MarkingState& state_;
   const Role role_;
   const ObjectBits marks_;
-  const bool has_condemned_;  // some targets will be dead at the flip though marked
+  // What will be dead at the flip though marked; mostly null.
+  const absl::flat_hash_set<const void*>* const condemned_;
 
   std::unique_ptr<Segment> stack_;
   void** bottom_ = nullptr;
