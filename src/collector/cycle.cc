@@ -337,7 +337,7 @@ void HeapImpl::PlanNext(const CycleReport& report) {
   const std::uint64_t born = told - std::min(told, closed);
   const std::uint64_t spent = std::min(external, pending + born);
   const Pacer::Plan plan =
-      pacer_.After({.live = report.live_bytes + state_.accounting.native.Get() + external - spent,
+      pacer_.After({.live = report.live_bytes + external - spent,
                     .pending = spent,
                     .during_marking = Grown(allocated_at_start_, allocated_at_flip_),
                     .since_flip = Grown(allocated_at_flip_, allocated),
@@ -345,6 +345,8 @@ void HeapImpl::PlanNext(const CycleReport& report) {
                     .marker_share = markers_.TakeCoreShare()});
   allocated_at_end_ = allocated;
   state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
+  state_.accounting.SetNativeRoom(pacer_.NativeRoom(report.live_bytes + state_.accounting.Native(),
+                                                    limit > needed ? limit - needed : 0));
   const auto room = static_cast<std::size_t>(plan.room);
   const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
   const std::uint64_t now = platform::NowNs();

@@ -63,6 +63,7 @@ HeapImpl::HeapImpl(const HeapOptions& options)
   state_.logs = LogIsOn();
   const Pacer::Plan plan = pacer_.First();
   state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
+  state_.accounting.SetNativeRoom(pacer_.NativeRoom(0, state_.options.max_heap_bytes));
   EnterInDirectory(state_);
   try {
     StartThreads();

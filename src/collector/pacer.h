@@ -38,8 +38,17 @@ class Pacer {
     return Divide(static_cast<std::int64_t>(room), kUnassisted);
   }
 
+  // How much weak tables and records may grow by themselves until the next cycle: to twice what
+  // they and the objects take, for a large table that grows is rarely dead.
+  std::size_t NativeRoom(std::uint64_t live, std::uint64_t within_limit) const {
+    const double room = std::max(static_cast<double>(live) * (growth_ - 1),
+                                 static_cast<double>(initial_) * kLeastNativeGrowth);
+    return static_cast<std::size_t>(
+        std::min(room, static_cast<double>(within_limit) * kMostOfLimit));
+  }
+
   struct Outcome {
-    std::uint64_t live;            // found alive, with tables, and external bytes that it keeps
+    std::uint64_t live;            // found alive, with the external bytes that it keeps
     std::uint64_t pending;         // external bytes of the dead, until their callbacks have run,
                                    // and of what has not been judged
     std::uint64_t during_marking;  // allocated while the cycle marked
@@ -67,11 +76,12 @@ class Pacer {
  private:
   static constexpr double kDecay = 0.7;
   static constexpr double kMargin = 1.25;
-  static constexpr double kMostReserve = 0.75;  // of the room
-  static constexpr double kLeastGrowth = 2.5;   // initial_heap_bytes
-  static constexpr double kLeastBudget = 0.6;   // of such a room
-  static constexpr double kUnassisted = 0.25;   // of the room
-  static constexpr double kOwnCore = 0.75;      // of a core: less is shared with others
+  static constexpr double kMostReserve = 0.75;     // of the room
+  static constexpr double kLeastGrowth = 2.5;      // initial_heap_bytes
+  static constexpr double kLeastNativeGrowth = 4;  // initial_heap_bytes
+  static constexpr double kLeastBudget = 0.6;      // of such a room
+  static constexpr double kUnassisted = 0.25;      // of the room
+  static constexpr double kOwnCore = 0.75;         // of a core: less is shared with others
   static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;

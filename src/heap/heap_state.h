@@ -86,21 +86,11 @@ struct HeapState : HeapCore {
   void Spend(std::int64_t bytes) {
     if (accounting.Spend(bytes) <= 0) request.AskIfIdle();
   }
-  // Memory of weak tables and records: dead ones go with a cycle only, so that what they take
-  // counts towards the next, too. Throws std::bad_alloc if there is no room.
+  // Memory of weak tables and records: dead ones go with a cycle only, so that it asks for one when
+  // they have grown. Throws std::bad_alloc if there is no room.
   void TakeNative(std::size_t bytes) {
     if (!accounting.TryTakeNative(bytes, options.max_heap_bytes)) throw std::bad_alloc();
-    accounting.native.Add(bytes);
-    Spend(static_cast<std::int64_t>(bytes));
-  }
-  void GiveNative(std::size_t bytes) {
-    accounting.native.Subtract(bytes);
-    accounting.Give(bytes);
-  }
-  // What has just been taken, or replaced by what has, was no garbage for a cycle to find.
-  void GiveUnspent(std::size_t bytes) {
-    GiveNative(bytes);
-    accounting.Spend(-static_cast<std::int64_t>(bytes));
+    if (accounting.IsNativeBeyondGoal()) request.AskIfIdle();
   }
 
   // Which of the two bitmaps holds this cycle's marks. Written by the collector before the phase

@@ -34,7 +34,7 @@ void RecordStore::AddSlab() {
     auto* const memory = static_cast<std::byte*>(AllocateTable(bytes));
     slabs_.push_back({memory, bytes, 0, bytes / record_bytes_});
   } catch (...) {
-    heap_.GiveUnspent(bytes);
+    heap_.accounting.GiveNative(bytes);
     throw;
   }
   bytes_ += bytes;
@@ -52,7 +52,7 @@ std::uint32_t RecordStore::NewExtra(void* token, std::size_t external_bytes) {
     try {
       extras_.push_back({token, external_bytes});
     } catch (...) {
-      heap_.GiveUnspent(kExtraBytes);
+      heap_.accounting.GiveNative(kExtraBytes);
       throw;
     }
     bytes_ += kExtraBytes;

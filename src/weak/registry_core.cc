@@ -380,7 +380,7 @@ void RegistryCore::Close() {
   bool is_over;
   {
     MutexLock lock(mutex_);
-    heap_.GiveNative(store_->bytes());
+    heap_.accounting.GiveNative(store_->bytes());
     is_over = TakeEnd();
   }
   if (is_over) ReleaseCallback();

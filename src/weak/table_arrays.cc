@@ -41,7 +41,7 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
   try {
     memory = static_cast<std::byte*>(AllocateTable(bytes));
   } catch (...) {
-    heap.GiveUnspent(bytes);
+    heap.accounting.GiveNative(bytes);
     throw;
   }
   MutatorImpl* const mutator = CurrentImplOrNull();
@@ -66,16 +66,13 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
 
 void TableArrays::Free(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
-  heap.GiveNative(arrays->bytes_);
+  heap.accounting.GiveNative(arrays->bytes_);
   FreeTable(arrays, arrays->bytes_);
 }
 
 void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
-  if (NobodyElseReads(heap)) {
-    heap.GiveUnspent(arrays->bytes_);
-    return FreeTable(arrays, arrays->bytes_);
-  }
+  if (NobodyElseReads(heap)) return Free(heap, arrays);
   MutexLock lock(heap.retired_mutex);
   arrays->next_ = std::exchange(heap.retired, arrays);
 }

@@ -11,8 +11,8 @@
 // reads anything. Whichever comes second sees what the other did before the first: either the
 // mutator is counted, or it sees the new arrays.
 //
-// Arrays count as taken until they are freed, and as allocated, unless they are freed at once, so
-// that a program that does nothing but make and change maps has cycles too.
+// Arrays count as taken until they are freed; a program that does nothing but make and change maps
+// has cycles too, when these have grown (HeapState::TakeNative).
 //
 // All tables without entries share one empty TableArrays, which is never retired.
 

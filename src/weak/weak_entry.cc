@@ -28,7 +28,7 @@ void CollectForEntry(const void* target, const void* table) {
 }
 
 TableBytes::TableBytes() : heap_(CurrentImpl().state) {}
-TableBytes::~TableBytes() { heap_.GiveNative(bytes_); }
+TableBytes::~TableBytes() { heap_.accounting.GiveNative(bytes_); }
 
 void TableBytes::CheckMutator() const { CheckUserOfTable(heap_); }
 
@@ -38,7 +38,7 @@ void TableBytes::Take(std::size_t bytes) {
 }
 
 void TableBytes::Give(std::size_t bytes) {
-  heap_.GiveNative(bytes);
+  heap_.accounting.GiveNative(bytes);
   bytes_ -= bytes;
 }
 
