@@ -97,8 +97,9 @@ class Heap {
   // Afterwards Register fails with FailedPrecondition and no callback ever runs. Returns the
   // callbacks that it has run. Other threads' safepoints run none meanwhile; but one that such a
   // thread, CleanupSome or RunNow has begun before may still be running when Shutdown returns. A
-  // callback's exception leaves Shutdown; another call goes on. What another thread is registering
-  // meanwhile may count as dropped (HeapStats::records_dropped) only once two cycles have passed.
+  // callback that waits for another thread's may wait for ever. A callback's exception leaves
+  // Shutdown; another call goes on. What another thread is registering meanwhile may count as
+  // dropped (HeapStats::records_dropped) only once two cycles have passed.
   //
   // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
   // as weak targets, keys and tokens they are gone from then on. What is made weak of them until

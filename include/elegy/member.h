@@ -12,8 +12,6 @@
 namespace elegy {
 
 template <class T>
-class AtomicMember;
-template <class T>
 class Persistent;
 template <class T>
 class WeakPersistent;
@@ -41,9 +39,6 @@ class Member {
       : slot_(other.get()) {}
   template <class U>
   requires(std::convertible_to<U*, T*>) Member(const Persistent<U>& other) : slot_(other.get()) {}
-  template <class U>
-  requires(std::convertible_to<U*, T*>) Member(const AtomicMember<U>& other)
-      : slot_(other.load()) {}
 
   Member& operator=(const Member& other) { return *this = other.get(); }
   Member& operator=(T* target) {
@@ -63,11 +58,6 @@ class Member {
   template <class U>
   requires(std::convertible_to<U*, T*>) Member& operator=(const Persistent<U>& other) {
     return *this = static_cast<T*>(other.get());
-  }
-
-  template <class U>
-  requires(std::convertible_to<U*, T*>) Member& operator=(const AtomicMember<U>& other) {
-    return *this = static_cast<T*>(other.load());
   }
 
   T* get() const { return slot_.Load(); }
@@ -99,12 +89,6 @@ class AtomicMember {
   constexpr AtomicMember() : slot_(nullptr) {}
   constexpr AtomicMember(std::nullptr_t) : slot_(nullptr) {}
   AtomicMember(T* target) : slot_(target) {}
-  template <class U>
-  requires(std::convertible_to<U*, T*>) AtomicMember(const Member<U>& target)
-      : slot_(target.get()) {}
-  template <class U>
-  requires(std::convertible_to<U*, T*>) AtomicMember(const Persistent<U>& target)
-      : slot_(target.get()) {}
   AtomicMember(const AtomicMember&) = delete;
   AtomicMember& operator=(const AtomicMember&) = delete;
 
@@ -132,19 +116,6 @@ class AtomicMember {
   T* operator=(T* target) {
     store(target);
     return target;
-  }
-  // A template, lest {} be as good for it as for a null T*.
-  template <std::same_as<std::nullptr_t> N>
-  T* operator=(N) {
-    return *this = static_cast<T*>(nullptr);
-  }
-  template <class U>
-  requires(std::convertible_to<U*, T*>) T* operator=(const Member<U>& target) {
-    return *this = static_cast<T*>(target.get());
-  }
-  template <class U>
-  requires(std::convertible_to<U*, T*>) T* operator=(const Persistent<U>& target) {
-    return *this = static_cast<T*>(target.get());
   }
 
  private:

@@ -88,9 +88,6 @@ class Persistent {
   template <class U>
   requires(std::convertible_to<U*, T*>) Persistent(const Member<U>& other)
       : Persistent(static_cast<T*>(other.get())) {}
-  template <class U>
-  requires(std::convertible_to<U*, T*>) Persistent(const AtomicMember<U>& other)
-      : Persistent(static_cast<T*>(other.load())) {}
 
   Persistent& operator=(const Persistent& other) {
     Copy(other);
@@ -117,11 +114,6 @@ class Persistent {
     return *this = static_cast<T*>(other.get());
   }
 
-  template <class U>
-  requires(std::convertible_to<U*, T*>) Persistent& operator=(const AtomicMember<U>& other) {
-    return *this = static_cast<T*>(other.load());
-  }
-
   // Null after the heap's end.
   T* get() const { return static_cast<T*>(handle_.Target()); }
   operator T*() const { return get(); }
@@ -144,8 +136,6 @@ template <class T>
 Persistent(T*) -> Persistent<T>;
 template <class T>
 Persistent(Member<T>) -> Persistent<T>;
-template <class T>
-Persistent(const AtomicMember<T>&) -> Persistent<T>;
 
 // By the target's address, which does not change.
 template <class H, class T>

@@ -22,7 +22,8 @@ namespace elegy {
 //
 //   template <> inline constexpr bool elegy::kHasNoSlots<Pixels> = true;
 //
-// Saying so of a type that does contain slots lets its targets be collected while in use.
+// A std::unique_ptr's deleter that has fields of its own needs it said, too. Saying so of a type
+// that does contain slots lets its targets be collected while in use.
 template <class T>
 inline constexpr bool kHasNoSlots = std::is_arithmetic_v<T> || std::is_enum_v<T> ||
                                     std::is_null_pointer_v<T> || std::is_member_pointer_v<T>;

@@ -43,7 +43,8 @@ struct WeakCacheOptions {
 
 namespace internal {
 
-// Whether a key is, or has among the parts that can be seen, a slot or a pointer to a class.
+// Whether a key is, or has among its parts, a slot or a pointer to a class. The fields of a class
+// are not looked at.
 template <class K>
 constexpr bool NamesObjects() {
   if constexpr (kIsSlot<K> || kHasNoSlots<K>) {
@@ -57,8 +58,6 @@ constexpr bool NamesObjects() {
       return (NamesObjects<std::remove_cvref_t<std::tuple_element_t<I, K>>>() || ...);
     }
     (std::make_index_sequence<std::tuple_size_v<K>>());
-  } else if constexpr (CanNameFields<K>()) {
-    return NamesObjects<typename decltype(FieldsOf(std::declval<const K&>()))::Tuple>();
   } else {
     return false;
   }
@@ -77,7 +76,8 @@ constexpr bool NamesObjects() {
 template <class Key, class T>
 class WeakCache {
   static_assert(!internal::NamesObjects<Key>(),
-                "elegy: a cache does not keep its keys' objects: no slots or pointers as keys");
+                "elegy: a cache does not keep its keys' objects: no slots or pointers to classes "
+                "in keys; of other memory's pointers say kHasNoSlots<T*> = true");
 
  public:
   WeakCache() : WeakCache(WeakCacheOptions<T>()) {}
@@ -227,18 +227,20 @@ class WeakCache {
     // With its places in the list of free ones and in the index.
     static constexpr std::size_t kEntryBytes = sizeof(Entry) + 4 * sizeof(void*);
 
-    // After most entries have died, gives back those behind the last that lives.
+    // After most entries have died, gives back those behind the last that lives, if they are half.
     void ShrinkIfSparse() {
       const internal::CollectorLock lock(mutex_);
       const std::size_t before = entries_.size();
       if (before < kLeastEntries || index_.size() > before / 4) return;
+      std::size_t left = before;
+      while (left > 0 && !entries_[left - 1].key.has_value()) left--;
+      if (left > before / 2) return;
       try {
         std::vector<Entry*> free;
-        std::size_t left = before;
-        while (left > 0 && !entries_[left - 1].key.has_value()) left--;
         free.reserve(left);
-        for (std::size_t i = 0; i < left; i++) {
-          if (!entries_[i].key.has_value()) free.push_back(&entries_[i]);
+        // The first are the next to be used.
+        for (std::size_t i = left; i > 0; i--) {
+          if (!entries_[i - 1].key.has_value()) free.push_back(&entries_[i - 1]);
         }
         index_.rehash(0);
         free_.swap(free);

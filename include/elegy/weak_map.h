@@ -76,8 +76,8 @@ void CollectForRoom(const ValueOps& ops, const void* value, const void* key, con
 //
 // Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock. What a table has grown
 // out of is freed at once if no other mutator is attached, else in the next cycle; a thread that
-// leaves far more behind than the heap plans for waits for that cycle at its next safepoint, 0.2 s
-// at most.
+// makes them grow far more than the heap plans for waits for that cycle at its next safepoint, 0.2
+// s at most.
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;

@@ -201,21 +201,22 @@ std::vector<std::shared_ptr<RegistryCore>> AllRegistries(HeapState& state) {
   return state.registries;
 }
 
-// While one lives, no safepoint runs callbacks: Shutdown's thread does.
+// While one lives, no other thread's safepoint runs callbacks.
 class ShutdownScope {
  public:
-  explicit ShutdownScope(HeapState& state) : state_(state) { Count(1); }
+  explicit ShutdownScope(MutatorImpl& mutator) : mutator_(mutator) { Count(1); }
   ShutdownScope(const ShutdownScope&) = delete;
   ShutdownScope& operator=(const ShutdownScope&) = delete;
   ~ShutdownScope() { Count(-1); }
 
  private:
   void Count(int delta) {
-    MutexLock lock(state_.ready_mutex);
-    state_.shutdowns += delta;
+    MutexLock lock(mutator_.state.ready_mutex);
+    mutator_.state.shutdowns += delta;
+    mutator_.shutdowns += delta;
   }
 
-  HeapState& state_;
+  MutatorImpl& mutator_;
 };
 
 }  // namespace
@@ -239,7 +240,7 @@ std::size_t HeapImpl::Shutdown(ShutdownPolicy policy) {
   if (&CurrentImpl().state != &state_) {
     Fail("Heap::Shutdown on a thread that is attached to another heap");
   }
-  const ShutdownScope scope(state_);
+  const ShutdownScope scope(CurrentImpl());
   if (policy == ShutdownPolicy::kDeliverAll) {
     // Release: pairs with the cycle's exchange.
     condemn_requested_.store(true, std::memory_order_release);

@@ -33,9 +33,7 @@ class Pacer {
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
 
   Plan First() const {
-    const double room =
-        std::min(static_cast<double>(initial_), static_cast<double>(max_) * kMostOfLimit);
-    return Divide(static_cast<std::int64_t>(room), kUnassisted);
+    return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted);
   }
 
   // How much weak tables and records may grow by themselves until the next cycle: to twice what

@@ -155,7 +155,7 @@ struct HeapState : HeapCore {
   std::vector<std::shared_ptr<RegistryCore>> registries ELEGY_GUARDED_BY(registries_mutex);
   bool shut_down ELEGY_GUARDED_BY(registries_mutex) = false;
   Mutex ready_mutex;
-  // Calls of Shutdown under way, which alone run what is queued.
+  // Calls of Shutdown under way: other mutators' safepoints run nothing.
   int shutdowns ELEGY_GUARDED_BY(ready_mutex) = 0;
   std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;

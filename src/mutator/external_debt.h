@@ -1,7 +1,7 @@
 // Waiting of who takes native memory faster than the collector finds it dead.
 //
-// Such memory, and the arrays of weak tables that have been replaced by larger ones or emptied,
-// which only the end of a cycle frees, is told to the heap with a few words of managed memory for
+// Such memory, and that of weak tables, which only a cycle frees (also the arrays that have been
+// replaced by larger ones or emptied), is told to the heap with a few words of managed memory for
 // each MiB, so that its mutator hardly ever comes to the allocation's slow path, where it would
 // help or wait. Who tells of some while the heap is a whole cycle's room beyond its goal owes a
 // wait instead: its next safepoint, unless the callbacks that it runs free enough, lasts until the

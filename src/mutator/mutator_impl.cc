@@ -85,6 +85,10 @@ void MutatorImpl::Vanish() {
   constructing = nullptr;
   for (void* object : unfinished) AbandonCell(*this, object);
   GiveUpBlocks(*this);
+  {
+    MutexLock lock(state.ready_mutex);
+    state.shutdowns -= shutdowns;
+  }
   MutexLock lock(state.mutators_mutex);
   state.mutators.erase(id);
   state.attached.fetch_sub(1, std::memory_order_acq_rel);  // as declared

@@ -2,7 +2,7 @@
 //
 // All of it belongs to the mutator's thread; while that thread is inside a BlockingRegion and the
 // collector answers a handshake in its place, to the collector (src/mutator/handshake.h says how
-// the two take turns). `ready` alone is shared, under the heap's ready_mutex.
+// the two take turns). `ready` and `shutdowns` are shared, under the heap's ready_mutex.
 
 #ifndef ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
 #define ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
@@ -137,6 +137,7 @@ class MutatorImpl : public MutatorCore {
 
   // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
   std::list<std::shared_ptr<RegistryCore>> ready;
+  int shutdowns = 0;  // calls of Heap::Shutdown that this thread is in; shared likewise
 };
 
 // The attached thread's mutator; fatal, with a message, if there is none.

@@ -19,7 +19,7 @@
 #include "src/platform/platform.h"
 
 // The C library's: where the main thread's stack was when the program began.
-extern "C" void* __libc_stack_end;  // NOLINT(bugprone-reserved-identifier)
+extern "C" [[gnu::weak]] void* __libc_stack_end;  // NOLINT(bugprone-reserved-identifier)
 
 namespace elegy::internal::platform {
 
@@ -128,10 +128,10 @@ namespace {
 // The main thread's stack, whose bounds the C library reads from a file, which it may be unable to
 // open. That it has begun by calling the program is all that is known of its base.
 StackBounds StackOfMainThread() {
+  constexpr rlim_t kUnlimited = rlim_t{1} << 30;
   rlimit limit;
   getrlimit(RLIMIT_STACK, &limit);
-  const auto base = reinterpret_cast<std::uintptr_t>(__libc_stack_end);
-  return {reinterpret_cast<const void*>(base - std::min<std::uintptr_t>(base, limit.rlim_cur)),
+  return {static_cast<char*>(__libc_stack_end) - std::min(limit.rlim_cur, kUnlimited),
           __libc_stack_end};
 }
 
@@ -140,7 +140,8 @@ StackBounds StackOfMainThread() {
 StackBounds StackOfThread() {
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
-    if (ThreadId() == static_cast<std::uint32_t>(getpid())) return StackOfMainThread();
+    const bool is_main = ThreadId() == static_cast<std::uint32_t>(getpid());
+    if (is_main && &__libc_stack_end != nullptr) return StackOfMainThread();
     throw std::bad_alloc();
   }
   void* lowest = nullptr;

@@ -74,7 +74,7 @@ class Turn {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    if (mutator.state.shutdowns > 0) return;
+    if (mutator.state.shutdowns > mutator.shutdowns) return;
     core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
     if (core_ == nullptr) {
       core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);

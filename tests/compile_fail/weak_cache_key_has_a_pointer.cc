@@ -1,4 +1,4 @@
-// EXPECT: a cache does not keep its keys' objects: no slots or pointers as keys
+// EXPECT: a cache does not keep its keys' objects: no slots or pointers to classes
 #include <utility>
 
 #include "elegy/elegy.h"

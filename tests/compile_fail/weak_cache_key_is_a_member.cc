@@ -1,4 +1,4 @@
-// EXPECT: a cache does not keep its keys' objects
+// EXPECT: a cache does not keep its keys' objects: no slots or pointers to classes
 #include "elegy/elegy.h"
 
 struct Node {

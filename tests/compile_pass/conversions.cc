@@ -60,16 +60,6 @@ static_assert(std::is_assignable_v<WeakPersistent<Base>&, const WeakPersistent<D
 static_assert(kConverts<WeakMember<Derived>, WeakMember<Base>>);
 static_assert(!kConverts<WeakMember<Base>, WeakMember<Derived>>);
 static_assert(std::is_assignable_v<WeakMember<Base>&, const WeakMember<Derived>&>);
-static_assert(kConverts<const AtomicMember<Derived>&, Member<Base>>);
-static_assert(kConverts<const AtomicMember<Derived>&, Persistent<Base>>);
-static_assert(kConverts<const Member<Derived>&, AtomicMember<Base>>);
-static_assert(kConverts<const Persistent<Derived>&, AtomicMember<Base>>);
-static_assert(std::is_assignable_v<Member<Base>&, const AtomicMember<Derived>&>);
-static_assert(std::is_assignable_v<Persistent<Base>&, const AtomicMember<Derived>&>);
-static_assert(std::is_assignable_v<AtomicMember<Base>&, const Member<Derived>&>);
-static_assert(std::is_assignable_v<AtomicMember<Base>&, const Persistent<Derived>&>);
-static_assert(std::is_assignable_v<AtomicMember<Base>&, std::nullptr_t>);
-static_assert(!std::is_assignable_v<AtomicMember<Derived>&, const Member<Base>&>);
 
 constinit Persistent<Node> g_root = nullptr;
 constinit WeakPersistent<Node> g_weak_root = nullptr;
@@ -112,10 +102,11 @@ void Use() {
   const AtomicMember<Node>* const atomic = MakeArray<AtomicMember<Node>>(1)->begin();
   Node* const loaded = *atomic;
   KeepAlive(loaded);
-  const Persistent from_atomic(*atomic);
-  static_assert(std::same_as<decltype(from_atomic), const Persistent<Node>>);
-  const std::unordered_set<Persistent<Node>> hashed = {root, from_atomic};
-  const absl::flat_hash_set<Persistent<Node>> hashed_by_abseil = {root, from_atomic};
+  Member<Node> from_atomic;
+  from_atomic = *atomic;
+  Node* const either = root != nullptr ? *atomic : from_atomic;
+  const std::unordered_set<Persistent<Node>> hashed = {root, either};
+  const absl::flat_hash_set<Persistent<Node>> hashed_by_abseil = {root, either};
   if (hashed.contains(root) && hashed_by_abseil.contains(root)) g_root = root;
   g_weak_root = g_root;
   auto* const vector = Make<Vector<int>>();

@@ -452,6 +452,37 @@ TEST_F(HeapForkTest, WhatAVanishedThreadHadStillToRunIsTheChilds) {
   while (ran < 3) mutator().Safepoint();
 }
 
+// In the child the heap is not shut down: who was about to is gone.
+TEST_F(HeapForkTest, AVanishedThreadsShutdownIsOver) {
+  std::vector<int> calls;
+  std::atomic<bool> is_inside{false}, leave{false};
+  Actor other(heap());
+  const Persistent registry = Make<FinalizationRegistry<int>>([&](int held) {
+    calls.push_back(held);
+    if (held != 1) return;
+    const BlockingRegion region(Mutator::Current());
+    is_inside = true;
+    while (!leave) std::this_thread::yield();
+  });
+  const Persistent living = Make<Node>(1);
+  ASSERT_TRUE(registry->Register(living, 1).ok());
+  other.Start([this] { EXPECT_EQ(heap().Shutdown(ShutdownPolicy::kDeliverAll), 1u); });
+  while (!is_inside) mutator().Safepoint();
+  ASSERT_TRUE(heap().PrepareFork().ok());
+  const pid_t child = Fork([&] {
+    heap().AfterFork();
+    NoInline([&] { ASSERT_TRUE(registry->Register(Make<Node>(), 2).ok()); });
+    CollectPrecisely();
+    mutator().Safepoint();
+    EXPECT_EQ(calls, (std::vector<int>{1, 2}));
+  });
+  heap().AfterFork();
+  leave = true;
+  ExpectSuccess(child);
+  while (registry->Register(living, 3).ok()) mutator().Safepoint();
+  EXPECT_EQ(calls, std::vector<int>{1});
+}
+
 TEST_F(HeapForkTest, NobodyWaitsForAVanishedThreadsFactory) {
   using Cache = WeakCache<int, Node>;
   const Persistent<Cache> cache(Make<Cache>());

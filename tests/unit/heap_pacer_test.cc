@@ -30,12 +30,6 @@ TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
   EXPECT_EQ(pacer.After(Found(80)).room, 80 * kMib);
 }
 
-// Who fills the heap to its limit waits for the cycle.
-TEST(HeapPacerTest, TheFirstCycleStartsBeforeASmallLimit) {
-  EXPECT_EQ(Pacer(kInitial, 2.0, 4 * kMib).First().room, 3 * kMib);
-  EXPECT_EQ(Pacer(kInitial, 2.0, 20 * kMib).First().room, 15 * kMib);
-}
-
 TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(40);

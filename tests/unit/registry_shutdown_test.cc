@@ -131,6 +131,17 @@ TEST_F(RegistryShutdownTest, RunsAllOnItsOwnThread) {
   EXPECT_THAT(calls, SizeIs(kRecords));
 }
 
+// A callback may come to safepoints, which run others, as at any other time.
+TEST_F(RegistryShutdownTest, ACallbackMayDrain) {
+  Register(1);
+  Register(2);
+  std::size_t drained = 0;
+  on_call = [&](int) { drained += mutator().DrainFinalization(); };
+  EXPECT_EQ(heap().Shutdown(ShutdownPolicy::kDeliverAll) + drained, 2u);
+  EXPECT_EQ(drained, 1u);
+  EXPECT_THAT(calls, UnorderedElementsAre(1, 2));
+}
+
 TEST_F(RegistryShutdownTest, DeliverAllRunsEverything) {
   Register(1);
   Register(2);
