@@ -41,8 +41,8 @@ class Pacer {
   std::size_t NativeRoom(std::uint64_t live, std::uint64_t within_limit) const {
     const double room = std::max(static_cast<double>(live) * (growth_ - 1),
                                  static_cast<double>(initial_) * kLeastNativeGrowth);
-    return static_cast<std::size_t>(
-        std::min(room, static_cast<double>(within_limit) * kMostOfLimit));
+    const double possible = std::min(room, static_cast<double>(within_limit) * kMostOfLimit);
+    return static_cast<std::size_t>(std::max(possible, LeastRoom(static_cast<double>(live))));
   }
 
   struct Outcome {
@@ -64,9 +64,7 @@ class Pacer {
     const double spent = static_cast<double>(outcome.pending + outcome.since_flip);
     const double room =
         std::min(growth - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
-    // However little room there is: without progress between cycles there is none at all.
-    const double least = std::max(static_cast<double>(kLeastRoom),
-                                  (live + static_cast<double>(outcome.pending)) * kLeastShare);
+    const double least = LeastRoom(live + static_cast<double>(outcome.pending));
     return Divide(static_cast<std::int64_t>(std::max(room, least)),
                   outcome.marker_share < kOwnCore ? 0 : kUnassisted);
   }
@@ -83,6 +81,11 @@ class Pacer {
   static constexpr double kMostOfLimit = 0.75;
   static constexpr std::uint64_t kLeastRoom = 1 << 20;
   static constexpr double kLeastShare = 1.0 / 16;
+
+  // However little room there is: without progress between cycles there is none at all.
+  static double LeastRoom(double live) {
+    return std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
+  }
 
   Plan Divide(std::int64_t room, double unassisted_share) const {
     const auto all = static_cast<double>(room);

@@ -30,6 +30,16 @@ TEST(HeapPacerTest, TheHeapMayGrowByItsFactor) {
   EXPECT_EQ(pacer.After(Found(80)).room, 80 * kMib);
 }
 
+// Weak tables and records may double what there is, within the limit; never is there no room.
+TEST(HeapPacerTest, TablesMayGrowByAsMuchAsThereIs) {
+  const Pacer pacer(kInitial, 2.0, kLimit);
+  EXPECT_EQ(pacer.NativeRoom(0, kLimit), std::size_t{64 * kMib});
+  EXPECT_EQ(pacer.NativeRoom(200 * kMib, kLimit), std::size_t{200 * kMib});
+  EXPECT_EQ(pacer.NativeRoom(200 * kMib, 100 * kMib), std::size_t{75 * kMib});
+  EXPECT_EQ(pacer.NativeRoom(16 * kMib, 0), std::size_t{1 * kMib});
+  EXPECT_EQ(pacer.NativeRoom(160 * kMib, 0), std::size_t{10 * kMib});
+}
+
 TEST(HeapPacerTest, ACycleStartsEarlierByWhatIsAllocatedWhileItMarks) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(40);
