@@ -172,7 +172,7 @@ TEST_F(RegistryFloodTest, WhoEmptiesTablesWaitsForTheCycle) {
 // Their memory is outside the heap, whose objects take next to nothing.
 TEST_F(RegistryFloodTest, SetsThatAreDroppedStayWithinABound) {
   constexpr std::size_t kNodes = 20'000;
-  constexpr std::uint64_t kBoundBytes = std::uint64_t{128} << 20;
+  constexpr std::uint64_t kBoundBytes = std::uint64_t{512} << 20;
   const Persistent nodes(MakeArray<Member<std::int64_t>>(kNodes));
   for (std::size_t i = 0; i < kNodes; i++) (*nodes)[i] = Make<std::int64_t>(1);
   std::uint64_t most = 0;
@@ -186,7 +186,7 @@ TEST_F(RegistryFloodTest, SetsThatAreDroppedStayWithinABound) {
 }
 
 TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
-  constexpr std::uint64_t kBoundBytes = std::uint64_t{128} << 20;
+  constexpr std::uint64_t kBoundBytes = std::uint64_t{256} << 20;
   const Persistent target = Make<std::int64_t>(1);
   std::uint64_t most = 0;
   for (std::size_t i = Scaled(50'000); i > 0; i--) {
