@@ -183,6 +183,8 @@ TEST_F(RegistryFloodTest, SetsThatAreDroppedStayWithinABound) {
     most = std::max(most, heap().Stats().heap_bytes);
   }
   EXPECT_LE(most, kBoundBytes);
+  CollectPrecisely();
+  EXPECT_LT(internal::CurrentImpl().state.accounting.Native(), std::size_t{1} << 20);
 }
 
 TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
@@ -196,6 +198,8 @@ TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
     most = std::max(most, heap().Stats().heap_bytes);
   }
   EXPECT_LE(most, kBoundBytes);
+  CollectPrecisely();
+  EXPECT_LT(internal::CurrentImpl().state.accounting.Native(), std::size_t{1} << 20);
 }
 
 }  // namespace
