@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -161,17 +163,34 @@ TEST_F(ThreadsConformance, J7_DestructorsRunOnceWhoeverCollects) {
 }
 
 TEST_F(ThreadsConformance, J9_WeakTablesAreMadeAndDroppedBesideTheirClearing) {
+  constexpr int kThreads = 3;
+  constexpr std::size_t kDoomed = 4;
   const std::size_t rounds = Scaled(300);
-  RunBesideCycles(3, [&](int thread, Mutator& mutator) {
+  // One of each for a thread, that stay: they lose keys in every round.
+  std::vector<Persistent<NodeMap>> maps;
+  std::vector<Persistent<WeakSet<Node>>> sets;
+  for (int i = 0; i < kThreads; i++) {
+    maps.emplace_back(Make<NodeMap>());
+    sets.emplace_back(Make<WeakSet<Node>>());
+  }
+  CollectPrecisely();
+  const std::uint64_t live_bytes = heap().Stats().live_bytes;
+  RunBesideCycles(kThreads, [&](int thread, Mutator& mutator) {
+    const auto index = static_cast<std::size_t>(thread);
     for (std::size_t round = 0; round < rounds; round++) {
+      for (std::size_t i = 0; i < kDoomed; i++) {
+        ASSERT_TRUE(maps[index]->Set(Make<Node>(), Make<Node>()).ok());
+        ASSERT_TRUE(sets[index]->Add(Make<Node>()).ok());
+      }
       const Persistent key(Make<Node>(thread));
+      Persistent<Node> cached;  // outlives the cache, which so has no dead entry
       const Persistent map(Make<NodeMap>());
       const Persistent set(Make<WeakSet<Node>>());
       const Persistent cache(Make<WeakCache<int, Node>>());
       const Persistent registry(Make<Registry>([](int) {}));
       ASSERT_TRUE(map->Set(key, Make<Node>(1)).ok());
       ASSERT_TRUE(set->Add(key).ok());
-      const Persistent<Node> cached(cache->GetOrMake(3, [](int each) { return Make<Node>(each); }));
+      cached = cache->GetOrMake(3, [](int each) { return Make<Node>(each); });
       ASSERT_TRUE(registry->Register(key, 1).ok());
       mutator.EndTurn(StackState::kNoPointers);
       ASSERT_EQ(map->Get(key)->value, 1);
@@ -180,11 +199,11 @@ TEST_F(ThreadsConformance, J9_WeakTablesAreMadeAndDroppedBesideTheirClearing) {
       ASSERT_EQ(cached->value, 3);
     }
   });
-  const std::uint64_t before = heap().Stats().live_bytes;
   for (int i = 0; i < 2; i++) CollectAndDeliver();
-  EXPECT_LE(heap().Stats().live_bytes, before);
   const HeapStats stats = heap().Stats();
-  EXPECT_EQ(stats.records_registered, 3 * rounds);
+  EXPECT_EQ(stats.live_bytes, live_bytes);
+  EXPECT_EQ(stats.cells_cleared, kThreads * rounds * 2 * kDoomed);
+  EXPECT_EQ(stats.records_registered, kThreads * rounds);
   EXPECT_EQ(stats.records_delivered + stats.records_dropped, stats.records_registered);
 }
 
@@ -196,15 +215,29 @@ TEST_F(ThreadsConformance, L2_TwoReadersAgreeOnTheMomentOfClearing) {
     EndTurn();
     CycleStepper stepper(heap());
     stepper.AdvanceTo(step);
-    const Persistent<Node> mine(ref->Deref());
-    Persistent<Node> theirs;
-    actor.Do([&] { theirs = ref->Deref(); });
+    Persistent<Node> mine, theirs;
+    std::barrier together(2);
+    actor.Start([&] {
+      together.arrive_and_wait();
+      theirs = ref->Deref();
+      together.arrive_and_wait();
+    });
+    together.arrive_and_wait();
+    mine = ref->Deref();
+    together.arrive_and_wait();
+    actor.Await();
     EXPECT_EQ(mine, theirs);
     EXPECT_EQ(mine != nullptr, step < CycleStep::kFlipped);
     stepper.FinishCycle();
     EXPECT_EQ(ref->Deref(), mine.get());
     EndTurn();
   }
+}
+
+// All of the latch's threads have come here. Their turns go on.
+void AwaitAll(std::latch& latch, Mutator& mutator) {
+  const BlockingRegion region(mutator);
+  latch.arrive_and_wait();
 }
 
 struct Views {
@@ -217,25 +250,28 @@ struct Views {
 // Two objects that refer to each other die as a set: from the first null on, whoever saw it, no
 // view of either answers with an object.
 TEST_F(ThreadsConformance, L3_AfterTheFirstNullNoViewInAnyThreadLeadsToTheDead) {
+  constexpr int kReaders = 2;
   const std::size_t rounds = Scaled(30);
   for (std::size_t round = 0; round < rounds; round++) {
     const Persistent views(Make<Views>());
-    {
-      const auto first = NewNode();
-      const auto second = NewNode();
-      first->next = second;
-      second->next = first;
-      views->first = Make<NodeRef>(first);
-      views->second = Make<NodeRef>(second);
-      views->member = first;
-      views->map = Make<IterableWeakMap<Node, int>>();
-      ASSERT_TRUE(views->map->Set(second, 1).ok());
-      views->cache = Make<WeakCache<int, Node>>();
-      views->cache->GetOrMake(1, [&](int) { return first.get(); });
-    }
+    auto first = NewNode();
+    auto second = NewNode();
+    first->next = second;
+    second->next = first;
+    views->first = Make<NodeRef>(first);
+    views->second = Make<NodeRef>(second);
+    views->member = first;
+    views->map = Make<IterableWeakMap<Node, int>>();
+    ASSERT_TRUE(views->map->Set(second, 1).ok());
+    views->cache = Make<WeakCache<int, Node>>();
+    views->cache->GetOrMake(1, [&](int) { return first.get(); });
     EndTurn();
     std::atomic<bool> seen_dead = false;
-    RunBesideCycles(2, [&](int thread, Mutator& mutator) {
+    std::latch reading(kReaders);
+    RunBesideCycles(kReaders, [&](int thread, Mutator& mutator) {
+      EXPECT_EQ(views->first->Deref(), first.get());
+      AwaitAll(reading, mutator);
+      if (thread == 0) first = second = nullptr;
       for (int i = 0; true; i++) {
         const bool was_dead = seen_dead;
         // A few real reads, which keep the targets for a while, and then only questions.
@@ -261,18 +297,35 @@ TEST_F(ThreadsConformance, L3_AfterTheFirstNullNoViewInAnyThreadLeadsToTheDead) 
 TEST_F(ThreadsConformance, L4_AStormOfReadsNeitherBlocksACycleNorLosesAnObject) {
   constexpr std::uint64_t kCycles = 10;
   constexpr std::size_t kRefs = 100;
+  constexpr int kReaders = 3;
   const Persistent refs(MakeArray<Member<NodeRef>>(kRefs));
+  std::vector<Persistent<Node>> targets;
   for (std::size_t i = 0; i < kRefs; i++) {
-    (*refs)[i] = Make<NodeRef>(Make<Node>(static_cast<int>(i)));
+    targets.push_back(NewNode(static_cast<int>(i)));
+    targets.back()->next = Make<Node>(static_cast<int>(i));
+    (*refs)[i] = Make<NodeRef>(targets.back());
   }
   EndTurn();
-  const std::uint64_t until = heap().Stats().cycles + kCycles;
-  RunBesideCycles(3, [&](int, Mutator& mutator) {
-    while (heap().Stats().cycles < until) {
+  std::latch reading(kReaders);
+  RunBesideCycles(kReaders, [&](int thread, Mutator& mutator) {
+    const auto count_read = [&] {
+      std::size_t read = 0;
       for (std::size_t i = 0; i < kRefs; i++) {
         Node* const node = (*refs)[i]->Deref();
-        ASSERT_TRUE(node == nullptr || node->value == static_cast<int>(i));
+        if (node == nullptr) continue;
+        EXPECT_EQ(node->value, static_cast<int>(i));
+        EXPECT_EQ(node->next->value, static_cast<int>(i));
+        read++;
       }
+      for (std::size_t i = 0; i < kRefs; i++) Make<Node>(-1);  // takes the place of what is lost
+      return read;
+    };
+    EXPECT_EQ(count_read(), kRefs);
+    AwaitAll(reading, mutator);
+    if (thread == 0) targets.clear();
+    const std::uint64_t until = heap().Stats().cycles + kCycles;
+    while (heap().Stats().cycles < until) {
+      count_read();
       mutator.EndTurn(StackState::kNoPointers);
     }
   });
