@@ -63,7 +63,6 @@ TEST_F(VerifiedEphemeronConformance, F34_ChainsAlsoThroughListsHoldBeforeTheVeri
   constexpr int kLength = 200;
   auto head = NewChain(kLength);
   // Each value is a short list, whose last node is the next key.
-  std::vector<Persistent<NodeRef>> last;
   auto list_head = NewNode();
   Persistent<Node> from(list_head);
   for (int i = 0; i < kLength; i++) {

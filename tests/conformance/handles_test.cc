@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -157,9 +158,12 @@ TEST_F(HandlesConformance, H20_HandlesWorkOnOtherThreads) {
   {
     BlockingRegion region(mutator());
     std::atomic<bool> done = false;
+    const std::uint64_t until = heap().Stats().cycles + 2;
     std::thread destroyer([&] {
-      std::vector<Persistent<Node>> copies(1000, *carried);
-      while (!copies.empty()) copies.pop_back();
+      do {
+        std::vector<Persistent<Node>> copies(1000, *carried);
+        while (!copies.empty()) copies.pop_back();
+      } while (heap().Stats().cycles < until);
       carried.reset();
       done = true;
     });

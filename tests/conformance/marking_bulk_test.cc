@@ -27,7 +27,7 @@ TEST_F(MarkingBulkConformance, I23_AHundredThousandEntriesInAThousandMapsTakeOne
   const std::size_t maps = Scaled(1000);
   constexpr std::size_t kEntries = 100;
   std::vector<Persistent<NodeMap>> all;
-  const auto first = NewNode();
+  auto first = NewNode();
   Persistent<Node> from(first);
   for (std::size_t i = 0; i < maps; i++) {
     all.emplace_back(Make<NodeMap>());
@@ -51,6 +51,12 @@ TEST_F(MarkingBulkConformance, I23_AHundredThousandEntriesInAThousandMapsTakeOne
     }
   }
   EXPECT_EQ(node->value, last);
+  // And they die in one.
+  first = nullptr;
+  EndTurn();
+  const std::uint64_t cleared = heap().Stats().cells_cleared;
+  RunCycle(stepper);
+  EXPECT_EQ(heap().Stats().cells_cleared - cleared, maps * kEntries);
 }
 
 TEST_F(MarkingBulkConformance, I26_AValueReadFromAMapMayBeHeldAcrossCycles) {

@@ -228,7 +228,7 @@ struct Item {
   Member<ItemMap> map;
 };
 
-// A random graph of objects, maps and entries, made in a random order, against the least fixpoint.
+// A random graph of objects, maps and entries against the least fixpoint.
 class RandomGraph {
  public:
   static constexpr std::size_t kItems = 60;

@@ -43,9 +43,10 @@ TEST_F(RegistryThreadsConformance, I2_WhoMadeWhatMakesNoDifference) {
   using ObjectRegistry = FinalizationRegistry<Member<Node>>;
   Actor actor(heap());
   const auto on = [&](bool there, const std::function<void()>& f) { there ? actor.Do(f) : f(); };
-  for (int choice = 0; choice < 32; choice++) {
+  for (int choice = 0; choice < 64; choice++) {
     SCOPED_TRACE(choice);
     const bool reachable = (choice & 16) != 0;
+    const bool cancelled = (choice & 32) != 0;
     std::atomic<int> calls = 0;
     Persistent<ObjectRegistry> registry;
     Persistent<Node> target, held, token;
@@ -58,13 +59,17 @@ TEST_F(RegistryThreadsConformance, I2_WhoMadeWhatMakesNoDifference) {
     held = nullptr;
     CollectAndDeliver();
     EXPECT_EQ(calls, 0);
+    // By the thread that has not made the token.
+    if (cancelled) on((choice & 8) == 0, [&] { EXPECT_TRUE(*registry->Unregister(token)); });
     target = nullptr;
     if (!reachable) registry = nullptr;
     for (int i = 0; i < 2; i++) {
       CollectAndDeliver();
       actor.Do([] { Mutator::Current().Safepoint(); });
     }
-    if (reachable) {
+    if (cancelled) {
+      EXPECT_EQ(calls, 0);
+    } else if (reachable) {
       EXPECT_EQ(calls, 1);
     } else {
       EXPECT_LE(calls, 1);

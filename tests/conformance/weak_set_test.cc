@@ -53,7 +53,7 @@ TEST_F(WeakSetConformance, D4_HasAndDeleteAnswerForWhateverKey) {
   EXPECT_FALSE(set->Has(key));
 }
 
-// The time limit of the test would show a sweep that looks at all of the set for each new object.
+// Were the whole set looked at for each new object, ctest's time limit would end this.
 TEST_F(WeakSetConformance, I29_HundredsOfThousandsOfAddsUnderManyCycles) {
   const std::size_t adds = Scaled(200'000);
   std::vector<Persistent<Node>> kept;
