@@ -24,6 +24,10 @@ constexpr std::size_t kBuffer = std::size_t{1} << 20;
 // 5,400; without a bound, nearly all that are made.
 constexpr int kBound = 10'000;
 
+// What is said where a bound is not asked for: under a sanitizer.
+constexpr char kTooFew[] = "so few are made under a sanitizer that no bound shows";
+bool TooFewAreMade() { return Scaled(1000) < 1000; }
+
 struct Buffers {
   std::atomic<int> now{0};
   std::atomic<int> most{0};
@@ -60,9 +64,10 @@ TEST_F(RegistryFloodTest, RegisteredBuffersStayWithinABound) {
     buffers.Add();
     ASSERT_TRUE(registry->Register(wrapper, wrapper->buffer, {.external_bytes = kBuffer}).ok());
   }
-  EXPECT_LT(buffers.most, kBound);
   heap().Shutdown(ShutdownPolicy::kDeliverAll);
   EXPECT_EQ(buffers.now, 0);
+  if (TooFewAreMade()) GTEST_SKIP() << kTooFew;
+  EXPECT_LT(buffers.most, kBound);
 }
 
 // The same with a destructor, which the collector runs.
@@ -100,9 +105,10 @@ TEST_F(RegistryFloodTest, BuffersToldToTheHeapStayWithinABound) {
     const TurnScope turn(mutator());
     Make<Owner>(heap(), buffers);
   }
-  EXPECT_LT(buffers.most, kBound);
   CollectPrecisely();
   EXPECT_EQ(buffers.now, 0);
+  if (TooFewAreMade()) GTEST_SKIP() << kTooFew;
+  EXPECT_LT(buffers.most, kBound);
 }
 
 // Buffers that are closed early are not a flood: what stays is judged to live, and the heap may
@@ -182,9 +188,10 @@ TEST_F(RegistryFloodTest, SetsThatAreDroppedStayWithinABound) {
     for (const auto& node : *nodes) ASSERT_TRUE(set->Add(node).ok());
     most = std::max(most, heap().Stats().heap_bytes);
   }
-  EXPECT_LE(most, kBoundBytes);
   CollectPrecisely();
   EXPECT_LT(internal::CurrentImpl().state.accounting.Native(), std::size_t{1} << 20);
+  if (TooFewAreMade()) GTEST_SKIP() << kTooFew;
+  EXPECT_LE(most, kBoundBytes);
 }
 
 TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
@@ -197,9 +204,10 @@ TEST_F(RegistryFloodTest, RegistriesThatAreDroppedStayWithinABound) {
     ASSERT_TRUE(registry->Register(target, 1).ok());
     most = std::max(most, heap().Stats().heap_bytes);
   }
-  EXPECT_LE(most, kBoundBytes);
   CollectPrecisely();
   EXPECT_LT(internal::CurrentImpl().state.accounting.Native(), std::size_t{1} << 20);
+  if (TooFewAreMade()) GTEST_SKIP() << kTooFew;
+  EXPECT_LE(most, kBoundBytes);
 }
 
 }  // namespace
