@@ -17,7 +17,9 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "src/mutator/mutator_impl.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/stress.h"
 
 namespace elegy::test {
 namespace {
@@ -41,6 +43,7 @@ using testing::CycleStepper;
 
 thread_local bool is_mutator = false;
 std::size_t traced_by_mutator = 0;
+std::size_t values_traced_by_mutator = 0;
 std::atomic<bool> collector_may_go_on{false};
 std::atomic<bool> collector_stays{false};
 
@@ -58,13 +61,23 @@ struct Element {
   }
 };
 
+// A value of an entry, right until it is destroyed.
+struct Value {
+  Canary canary{1};
+  ~Value() { canary.Kill(); }
+  void Trace(Visitor&) const {
+    if (is_mutator) values_traced_by_mutator++;
+  }
+};
+
 struct Small {
   std::array<std::int64_t, 8> values = {};
 };
 
 class MemoryAssistTest : public HeapTest {
  public:
-  MemoryAssistTest() : HeapTest({.initial_heap_bytes = 1 << 20}) {}
+  // Only handles are roots: no stale word leads to what the collector is to come to by itself.
+  MemoryAssistTest() : HeapTest({.initial_heap_bytes = 1 << 20, .conservative_stacks = false}) {}
 
   // Makes objects until a cycle has begun and the collector stays at an element, with all roots
   // handed out: slowly, for what is past the goal is paid for with elements.
@@ -187,6 +200,38 @@ TEST_F(MemoryAssistTest, WhoUsesFreeCellsOfOldBlocksPaysAsWell) {
   EXPECT_GT(traced_by_mutator, 0u);
   EXPECT_LE(heap().Stats().heap_bytes, before + kFewBlocks);
   collector_may_go_on = true;
+}
+
+// A table may be long: who helps leaves the objects that have one to the collector, and what only
+// those lead to.
+TEST_F(MemoryAssistTest, TablesAreLeftToTheCollector) {
+  constexpr std::size_t kElements = 20'000;
+  constexpr std::size_t kElementsForEachMap = 10;
+  using Map = WeakMap<std::int64_t, Member<Value>>;
+  is_mutator = true;
+  collector_may_go_on = true;
+  const Persistent key = Make<std::int64_t>(1);
+  std::vector<Persistent<Element>> elements;
+  std::vector<Persistent<Map>> maps;
+  for (std::size_t i = 0; i < kElements; i++) {
+    elements.emplace_back(Make<Element>());
+    if (i % kElementsForEachMap != 0) continue;
+    maps.emplace_back(Make<Map>());
+    ASSERT_TRUE(maps.back()->Set(key.get(), Make<Value>()).ok());
+  }
+  CollectPrecisely();
+  AllocateUntilTheCollectorStays();
+  internal::Worklist& worklist = internal::CurrentImpl().state.worklist;
+  values_traced_by_mutator = 0;
+  for (int i = 0; i < 10'000'000 && !worklist.SeemsEmpty(); i++) Make<Small>();
+  EXPECT_TRUE(worklist.SeemsEmpty());
+  EXPECT_FALSE(worklist.Empty());
+  EXPECT_GT(traced_by_mutator, 0u);
+  EXPECT_EQ(values_traced_by_mutator, 0u);
+  const std::uint64_t until = heap().Stats().cycles + 1;
+  collector_may_go_on = true;
+  while (heap().Stats().cycles < until) mutator().Safepoint();
+  for (const auto& map : maps) ASSERT_EQ(map->Get(key.get())->canary.id(), 1u);
 }
 
 // The answers to handshake 3 tell how many rounds it took to find that nothing is left to mark. A
