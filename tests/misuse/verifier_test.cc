@@ -4,9 +4,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "src/concurrent/worklist.h"
+#include "src/mutator/mutator_impl.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/stress.h"
 
@@ -60,6 +64,21 @@ void ReviveAfterMarking(Heap& heap) {
   const std::uintptr_t address = ~hidden;
   std::memcpy(static_cast<void*>(&box->leaf), &address, sizeof(address));
   stepper.FinishCycle();
+}
+
+// Hands over something grey after the flip, when nobody is to mark any more.
+void HandOverTooLate(Heap& heap) {
+  const Persistent<Box> box = Make<Box>();
+  CycleStepper stepper(heap);
+  stepper.AdvanceTo(CycleStep::kRecordsQueued);
+  auto segment = std::make_unique<internal::Segment>();
+  segment->Push(box.get());
+  internal::CurrentImpl().state.worklist.Publish(std::move(segment));
+  stepper.FinishCycle();
+}
+
+TEST_F(VerifierDeathTest, WhatIsHandedOverAfterTheFlipIsFound) {
+  EXPECT_DEATH(HandOverTooLate(heap()), "elegy: internal check failed: state_.worklist.Empty");
 }
 
 TEST_F(VerifierDeathTest, AStoreWithoutABarrierIsFoundWithBothTypes) {
