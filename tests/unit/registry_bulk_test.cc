@@ -10,6 +10,7 @@
 
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
+#include "src/mutator/mutator_impl.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
@@ -189,6 +190,26 @@ TEST_F(RegistryBulkTest, ManyRegistriesOfAFewRecords) {
   CollectPrecisely();
   mutator().Safepoint();
   ExpectEachOnce();
+}
+
+// A registry that has been drained without a safepoint is still on its home's list, once.
+TEST_F(RegistryBulkTest, ARegistryThatBecomesReadyOftenIsListedOnce) {
+  constexpr std::size_t kRegistries = 100;
+  constexpr int kRounds = 50;
+  std::vector<Persistent<FinalizationRegistry<int>>> registries;
+  for (std::size_t i = 0; i < kRegistries; i++) {
+    registries.push_back(Make<FinalizationRegistry<int>>([](int) {}));
+  }
+  for (int round = 0; round < kRounds; round++) {
+    NoInline([&] {
+      for (const auto& each : registries) ASSERT_TRUE(each->Register(Make<Leaf>(), 1).ok());
+    });
+    Collect();
+    for (const auto& each : registries) ASSERT_EQ(each->CleanupSome(), 1u);
+  }
+  internal::MutatorImpl& impl = internal::CurrentImpl();
+  const internal::MutexLock lock(impl.state.ready_mutex);
+  EXPECT_EQ(impl.ready.size(), kRegistries);
 }
 
 TEST_F(RegistryBulkTest, HeapsEndWithAFullQueue) {

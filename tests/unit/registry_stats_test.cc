@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "elegy/elegy.h"
+#include "src/mutator/mutator_impl.h"
+#include "src/weak/record_store.h"
 #include "tests/support/heap_fixture.h"
 
 namespace elegy::test {
@@ -22,6 +24,7 @@ struct Node {
 };
 
 constexpr std::size_t kBytes = 1000;
+constexpr std::size_t kRecordBytes = 40;
 
 class RegistryStatsTest : public HeapTest {
  public:
@@ -203,10 +206,38 @@ TEST_F(RegistryStatsTest, RecordsCountTowardsTheHeapAndAreGivenBack) {
   constexpr int kRecords = 10'000;
   const std::uint64_t before = heap().Stats().heap_bytes;
   for (int i = 0; i < kRecords; i++) ASSERT_TRUE(registry->Register(target, i).ok());
-  EXPECT_GE(heap().Stats().heap_bytes, before + kRecords * sizeof(int));
+  EXPECT_GE(heap().Stats().heap_bytes, before + kRecords * kRecordBytes);
   registry = nullptr;
   CollectPrecisely();
   EXPECT_LE(heap().Stats().heap_bytes, before);
+}
+
+TEST_F(RegistryStatsTest, TokensCountTowardsTheHeapAndAreGivenBack) {
+  constexpr std::size_t kRecords = 1000;
+  const internal::Accounting& accounting = internal::CurrentImpl().state.accounting;
+  const std::size_t start = accounting.Native();
+  const auto grown_by = [&](auto&& f) {
+    const std::size_t before = accounting.Native();
+    f();
+    return accounting.Native() - before;
+  };
+  const auto register_all = [&](Registry& with, Node* its_token) {
+    for (std::size_t i = 0; i < kRecords; i++) {
+      const absl::Status status =
+          its_token == nullptr ? with.Register(target, 1) : with.Register(target, 1, its_token);
+      ASSERT_TRUE(status.ok());
+    }
+  };
+  Persistent<Registry> plain(Make<Registry>([](int) {}));
+  Persistent<Registry> with_tokens(Make<Registry>([](int) {}));
+  const std::size_t records = grown_by([&] { register_all(*plain, nullptr); });
+  EXPECT_GE(grown_by([&] { register_all(*with_tokens, token); }),
+            records + kRecords * sizeof(internal::RecordStore::Extra));
+  EXPECT_TRUE(*with_tokens->Unregister(token));
+  EXPECT_EQ(grown_by([&] { register_all(*with_tokens, token); }), 0u);
+  plain = with_tokens = nullptr;
+  CollectPrecisely();
+  EXPECT_EQ(accounting.Native(), start);
 }
 
 TEST_F(RegistryStatsTest, WithoutRoomRegisterSaysSo) {
