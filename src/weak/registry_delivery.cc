@@ -129,7 +129,11 @@ bool RegistryCore::Drain::RunNext() {
     EndLast();
     more = false;
     Record* const record = Take(&more);
-    if (record == nullptr) continue;
+    if (record == nullptr) {
+      lock.unlock();
+      if (more) ELEGY_CHAOS_POINT("cancelled taken out");
+      continue;
+    }
     lock.release();  // by Call
     Call(*record);
     return true;
@@ -206,14 +210,17 @@ bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
 // else is queued, or the registry's thread sleeps, no safepoint comes for it.
 void RegistryCore::PurgeQueue() {
   while (true) {
-    MutexLock lock(mutex_);
-    for (std::size_t i = 0; i < kBatchRecords; i++) {
-      Record* const record = queue_->Front();
-      if (record == nullptr || record->GetState() == Record::State::kQueued) return;
-      queue_->Pop();
-      record->in_queue = false;
-      if (record->GetState() == Record::State::kDone) store_->Free(*record);
+    {
+      MutexLock lock(mutex_);
+      for (std::size_t i = 0; i < kBatchRecords; i++) {
+        Record* const record = queue_->Front();
+        if (record == nullptr || record->GetState() == Record::State::kQueued) return;
+        queue_->Pop();
+        record->in_queue = false;
+        if (record->GetState() == Record::State::kDone) store_->Free(*record);
+      }
     }
+    ELEGY_CHAOS_POINT("cancelled taken out");
   }
 }
 

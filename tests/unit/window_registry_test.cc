@@ -1,5 +1,5 @@
 // A registration that takes no lock, held just before its record is live: beside the collector's
-// walk over the records, and beside the heap's shutdown.
+// walk over the records, and beside the heap's shutdown. And who takes out what has been cancelled.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@
 
 #include "elegy/elegy.h"
 #include "tests/support/actor.h"
+#include "tests/support/heap_fixture.h"
 #include "tests/support/held_point.h"
 #include "tests/support/stress.h"
 
@@ -252,6 +253,66 @@ TEST(WindowRecordsTest, TheWalkEndsThoughMoreAreRegisteredAllTheTime) {
   heap.Collect();
   EXPECT_GT(registrar.passages(), 1);
   EXPECT_LT(registrar.passages(), Registrar::kMost);
+}
+
+// How often a point is passed, by whatever thread.
+class Passages {
+ public:
+  explicit Passages(std::uint64_t point) : point_(point) { Watch(); }
+  Passages(const Passages&) = delete;
+  Passages& operator=(const Passages&) = delete;
+  ~Passages() { internal::AtNextPassage(0, nullptr, nullptr); }
+
+  int count() const { return count_; }
+
+ private:
+  static void Passed(void* passages) { static_cast<Passages*>(passages)->Passed(); }
+  void Passed() {
+    count_++;
+    Watch();
+  }
+  void Watch() { internal::AtNextPassage(point_, &Passed, this); }
+
+  const std::uint64_t point_;
+  std::atomic<int> count_{0};
+};
+
+// Many records that have been cancelled while queued, and one behind them that has not.
+class WindowCancelledTest : public HeapTest {
+ protected:
+  static constexpr int kParts = 10;  // of what one hold of the registry's lock takes out
+
+  WindowCancelledTest() : registry(Make<Registry>([&](int held) { delivered.push_back(held); })) {
+    const Persistent<Counted> token(Make<Counted>(1, census));
+    const Persistent<Counted> other_token(Make<Counted>(1, census));
+    NoInline([&] {
+      for (int i = 0; i < kParts * 256; i++) {
+        ASSERT_TRUE(registry->Register(Make<Counted>(2, census), i, token).ok());
+      }
+      ASSERT_TRUE(registry->Register(Make<Counted>(3, census), -1, other_token).ok());
+    });
+    heap().Collect(StackState::kNoPointers);
+    EXPECT_TRUE(*registry->Unregister(token));
+  }
+
+  Census census;
+  std::vector<int> delivered;
+  const Persistent<Registry> registry;
+};
+
+TEST_F(WindowCancelledTest, TheCollectorTakesThemOutPartByPart) {
+  const Passages passages(ChaosPointOf("cancelled taken out"));
+  heap().Collect(StackState::kNoPointers);
+  EXPECT_GE(passages.count(), kParts - 1);
+  EXPECT_EQ(registry->CleanupSome(), 1u);
+  EXPECT_THAT(delivered, ElementsAre(-1));
+}
+
+TEST_F(WindowCancelledTest, ADrainTakesThemOutPartByPart) {
+  const Passages passages(ChaosPointOf("cancelled taken out"));
+  EXPECT_EQ(registry->CleanupSome(), 1u);
+  EXPECT_GE(passages.count(), kParts - 1);
+  EXPECT_THAT(delivered, ElementsAre(-1));
 }
 
 }  // namespace
