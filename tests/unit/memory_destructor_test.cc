@@ -2,11 +2,13 @@
 // cleared, and before Collect returns.
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -289,6 +291,28 @@ TEST_F(MemoryDestructorTest, AHandleInAManagedObjectIsARootUntilItsOwnerIsDestro
   CollectPrecisely();  // the owner dies, and the handle goes
   CollectPrecisely();
   EXPECT_EQ(TotalDestroyed(), 1);
+}
+
+// What a library that has been unloaded has left, where nothing of it lives any more.
+TEST_F(MemoryDestructorTest, TheHeapsEndReadsNoTypeWithoutObjects) {
+  constexpr std::size_t kPage = 4096;
+  void* const page =
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  static int destroyed = 0;
+  destroyed = 0;
+  const auto* const type = new (page)
+      internal::TypeInfo({.name = "unloaded", .destroy = [](void*) { destroyed++; }, .size = 32});
+  Detach();
+  {
+    Heap other(TestOptions());
+    const Mutator attached(other);
+    internal::AllocateSlowly(internal::CurrentMutator(), *type, 32, 8);
+    for (int i = 0; i < 2; i++) other.Collect(StackState::kNoPointers);
+    EXPECT_EQ(destroyed, 1);
+    ASSERT_EQ(mprotect(page, kPage, PROT_NONE), 0);
+  }
+  EXPECT_EQ(destroyed, 1);
 }
 
 // No destructor, no trace of any: such objects come and go in one stroke.
