@@ -10,6 +10,7 @@ namespace elegy::tidy {
 namespace {
 
 constexpr std::size_t kFileLines = 400;
+constexpr std::size_t kFunctionLines = 70;
 constexpr std::size_t kLineColumns = 100;
 constexpr std::size_t kReasonLines = 6;
 
@@ -25,6 +26,22 @@ std::size_t Columns(std::string_view line) {
 
 bool HasComment(const std::string& line) { return line.find("//") != std::string::npos; }
 
+std::size_t Indentation(const std::string& line) {
+  return std::min(line.find_first_not_of(' '), line.size());
+}
+
+// The line that begins what the brace at a line's only place ends: the last one above that stands
+// as far to the left. Lines of the preprocessor stand anywhere.
+std::size_t BeginOf(const SourceFile& file, std::size_t end) {
+  const auto is_within = [&](const std::string& line) {
+    return Trim(line).empty() || line.starts_with('#') ||
+           Indentation(line) > Indentation(file.lines[end]);
+  };
+  std::size_t begin = end;
+  while (begin > 0 && (begin == end || is_within(file.lines[begin]))) begin--;
+  return begin;
+}
+
 bool IsText(const SourceFile& file) {
   constexpr std::array kEndings = {".md", ".txt", ".sh", ".cmake"};
   return IsCode(file) || std::any_of(kEndings.begin(), kEndings.end(), [&](const char* ending) {
@@ -39,6 +56,23 @@ Findings LongFiles(const SourceTree& tree) {
   for (const SourceFile& file : tree) {
     if (!IsLibrary(file) || !IsCode(file) || file.lines.size() <= kFileLines) continue;
     findings.push_back(At(file, file.lines.size(), "more than 400 lines: split the file"));
+  }
+  return findings;
+}
+
+// By the way in which clang-format sets functions. A block of as many lines is in one that has
+// more.
+Findings LongFunctions(const SourceTree& tree) {
+  Findings findings;
+  for (const SourceFile& file : tree) {
+    if (!IsCode(file)) continue;
+    for (std::size_t end = 0; end < file.lines.size(); ++end) {
+      if (Trim(file.lines[end]) != "}") continue;
+      const std::size_t begin = BeginOf(file, end);
+      if (end - begin < kFunctionLines) continue;
+      if (file.lines[begin].find(" FieldsOf(") != std::string::npos) continue;
+      findings.push_back(At(file, begin + 1, "more than 70 lines: split the function"));
+    }
   }
   return findings;
 }

@@ -36,6 +36,28 @@ TEST(RulesTest, LongFiles) {
   EXPECT_THAT(LongFiles(of_length(401)), ElementsAre(StartsWith("src/base/a.cc:401:")));
 }
 
+TEST(RulesTest, LongFunctions) {
+  // A function of so many lines, in a class or outside.
+  const auto of_length = [](std::size_t lines, const std::string& head, const std::string& indent) {
+    Lines text = {"", indent + head};
+    text.insert(text.end(), {indent + "         int b) {", "#if 1", ""});
+    text.resize(lines, indent + "  a = b;");
+    text.push_back(indent + "}");
+    text.push_back("");
+    return SourceTree{{"tests/a.cc", text}};
+  };
+  for (const std::string indent : {"", "  "}) {
+    EXPECT_THAT(LongFunctions(of_length(70, "void F(int a,", indent)), IsEmpty());
+    EXPECT_THAT(LongFunctions(of_length(71, "void F(int a,", indent)),
+                ElementsAre(StartsWith("tests/a.cc:2:")));
+    EXPECT_THAT(LongFunctions(of_length(71, "auto FieldsOf(int a,", indent)), IsEmpty());
+  }
+  Lines type = {"struct A {"};
+  type.resize(100, "  int b;");
+  type.push_back("};");
+  EXPECT_THAT(LongFunctions({{"src/base/a.h", type}}), IsEmpty());
+}
+
 TEST(RulesTest, LongLinesCountsCodePoints) {
   std::string line;
   for (int i = 0; i < 100; ++i) line += "\u00e9";

@@ -28,6 +28,8 @@ TEST(TidyTest, LibraryIsFound) {
 
 TEST(TidyTest, NoFileIsTooLong) { EXPECT_THAT(LongFiles(Tree()), IsEmpty()); }
 
+TEST(TidyTest, NoFunctionIsTooLong) { EXPECT_THAT(LongFunctions(Tree()), IsEmpty()); }
+
 TEST(TidyTest, NoLineIsTooLong) { EXPECT_THAT(LongLines(Tree()), IsEmpty()); }
 
 TEST(TidyTest, NoLineEndsInWhitespace) { EXPECT_THAT(TrailingWhitespace(Tree()), IsEmpty()); }
