@@ -15,6 +15,8 @@ ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
 STATIC = "start-static"
 COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt", "fragment"]
+# mark with as many markers as those of its peers that mark with all cores have on two of them.
+TWO_MARKERS = "mark-two-markers"
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = [
     "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn", "churn-mt", "fragment",
@@ -22,7 +24,7 @@ STEADY = [
 ]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
                  "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",
-                 "deref", "ephemeron", "ephemeron-chain", "mark"]
+                 "deref", "ephemeron", "ephemeron-chain", "mark", TWO_MARKERS]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "churn-4096",
                      *[f"binary-trees-mt-{mutators}" for mutators in (1, 2, 4, 8, 16)],
@@ -48,6 +50,7 @@ QUICK_FLAGS = {
     "ephemeron": ["--objects=10000"],
     "ephemeron-chain": ["--objects=10000", "--passes=2"],
     "mark": ["--objects=50000"],
+    TWO_MARKERS: ["--objects=50000"],
 }
 
 
@@ -102,6 +105,8 @@ class Peer:
             return [self.program[0] + "_static", "start"]
         if churn_mib(workload) > 0:
             arguments = ["churn", str(churn_mib(workload))]
+        elif workload == TWO_MARKERS:
+            arguments = ["mark", "--marker_threads=2"]
         else:
             arguments = [family(workload)]
         if family(workload).endswith("-mt") and size(workload) > 0:
@@ -168,7 +173,8 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     jar = bench / "bench_peer_jvm.jar"
     peers = [
         Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref", "ephemeron",
-                                "ephemeron-chain", "mark"], [str(bench / "elegy_workloads")]),
+                                "ephemeron-chain", "mark", TWO_MARKERS],
+             [str(bench / "elegy_workloads")]),
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
         Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "ephemeron", "mark"],
