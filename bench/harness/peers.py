@@ -15,6 +15,8 @@ ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
 STATIC = "start-static"
 COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt", "fragment"]
+# Peers that map their heap several times: the kernel counts its memory once for each mapping.
+MULTI_MAPPED = ["jvm-zgc"]
 # mark with as many markers as those of its peers that mark with all cores have on two of them.
 TWO_MARKERS = "mark-two-markers"
 # Every peer measures these in several rounds, so that the last one finds its heap grown.

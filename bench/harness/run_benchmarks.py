@@ -123,7 +123,8 @@ def memory_curves(workload: str, chosen: list[peers.Peer],
     """Of one more run of each program."""
     print(f"{workload}: memory", file=sys.stderr)
     return {peer.name: programs.memory_curve(peer.command(workload, arguments.quick),
-                                             peer.environment(workload)) for peer in chosen}
+                                             peer.environment(workload))
+            for peer in chosen if peer.name not in peers.MULTI_MAPPED}
 
 
 def start_record(arguments: argparse.Namespace) -> store.Record:

@@ -30,6 +30,7 @@ METRICS = {
     "ephemeron-chain": ["entry_ns", "death_ns"],
 }
 METRICS_OF_ALL = ["cpu_s", "peak_rss_mb"]
+MEMORY_METRICS = ["peak_rss_mb", "memory_ratio"]
 
 LABELS = {
     "process_ms": "whole process, ms",
@@ -53,6 +54,11 @@ LABELS = {
     "cpu_s": "processor time, s",
     "peak_rss_mb": "peak memory, MiB",
 }
+
+
+def without_memory(runs: list[Run]) -> list[Run]:
+    return [[{metric: figure for metric, figure in line.items() if metric not in MEMORY_METRICS}
+             for line in run] for run in runs]
 
 
 def metrics_of(workload: str) -> list[str]:

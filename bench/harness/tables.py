@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from peers import ALL_WORKLOADS
+from peers import ALL_WORKLOADS, MULTI_MAPPED
 from runs import (METRICS_OF_ALL, Results, Run, best_peer, label, median_of, metrics_of, peers_of,
                   ratio_to, values)
 
@@ -72,7 +72,9 @@ def details(results: Results, changed: set[str]) -> list[str]:
              "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
              "process measures several rounds, the last one counts. Processor time is that of the "
              "whole process, with all rounds and with what comes before the measured part. A "
-             "program that ran less often than elegy has its number of runs beside its name.", ""]
+             "program that ran less often than elegy has its number of runs beside its name. The "
+             f"memory of {', '.join(MULTI_MAPPED)} is not known: its heap is mapped three times, and "
+             "the kernel counts each time.", ""]
     for workload, by_peer in results.items():
         metrics = [metric for metric in metrics_of(workload)
                    if any(values(runs, metric) for runs in by_peer.values())]
