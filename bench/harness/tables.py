@@ -70,11 +70,12 @@ def details(results: Results, changed: set[str]) -> list[str]:
     """A table of each workload: the programs' figures, and elegy's ratio to each."""
     lines = ["## Workloads", "",
              "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
-             "process measures several rounds, the last one counts. Processor time is that of the "
-             "whole process, with all rounds and with what comes before the measured part. A "
-             "program that ran less often than elegy has its number of runs beside its name. The "
-             f"memory of {', '.join(MULTI_MAPPED)} is not known: its heap is mapped three times, and "
-             "the kernel counts each time.", ""]
+             "process measures several rounds, the last one counts, for the memory of a "
+             "registration the first. Processor time is that of the whole process, with all rounds "
+             "and with what comes before the measured part. A program that ran less often than "
+             "elegy has its number of runs beside its name. The memory of "
+             f"{', '.join(MULTI_MAPPED)} is not known: its heap is mapped three times, and the "
+             "kernel counts each time.", ""]
     for workload, by_peer in results.items():
         metrics = [metric for metric in metrics_of(workload)
                    if any(values(runs, metric) for runs in by_peer.values())]
