@@ -26,7 +26,7 @@ STEADY = [
 ]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
                  "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",
-                 "deref", "ephemeron", "ephemeron-chain", "mark", TWO_MARKERS]
+                 "deref", "deref-persistent", "ephemeron", "ephemeron-chain", "mark", TWO_MARKERS]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "churn-4096",
                      *[f"binary-trees-mt-{mutators}" for mutators in (1, 2, 4, 8, 16)],
@@ -49,6 +49,7 @@ QUICK_FLAGS = {
     "finalize": ["--objects=10000"],
     "finalize-beside": ["--objects=10000", "--passes=2", "--milliseconds=20"],
     "deref": ["--objects=10000", "--passes=2"],
+    "deref-persistent": ["--objects=10000", "--passes=2"],
     "ephemeron": ["--objects=10000"],
     "ephemeron-chain": ["--objects=10000", "--passes=2"],
     "mark": ["--objects=50000"],
@@ -174,12 +175,14 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     shared_ptr = [str(bench / "bench_peer_shared_ptr")]
     jar = bench / "bench_peer_jvm.jar"
     peers = [
-        Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref", "ephemeron",
-                                "ephemeron-chain", "mark", TWO_MARKERS],
+        Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref",
+                                "deref-persistent", "ephemeron", "ephemeron-chain", "mark",
+                                TWO_MARKERS],
              [str(bench / "elegy_workloads")]),
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
-        Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "ephemeron", "mark"],
+        Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "deref-persistent",
+                                    "ephemeron", "mark"],
              [str(bench / "bench_peer_cppgc")], max_churn_mib=1024),  # its heaps have 4 GiB in all
         Peer("shared_ptr", COMMON + [STATIC, "finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,

@@ -27,6 +27,7 @@ METRICS = {
     "finalize-beside": ["longest_ratio", "with_max_us", "without_max_us", "with_p9999_us",
                         "without_p9999_us"],
     "deref": ["ns_per_op", "collect_ms"],
+    "deref-persistent": ["ns_per_op", "collect_ms"],
     "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
     "ephemeron-chain": ["entry_ns", "death_ns"],
 }

@@ -193,7 +193,7 @@ bool RunWorkload(const Flags& flags, Report& report) {
   if (RunCommonWorkload(CppgcMemory(), flags, report)) return true;
   if (flags.workload() == "finalize") {
     RunFinalize(flags, report);
-  } else if (flags.workload() == "deref") {
+  } else if (flags.workload() == "deref" || flags.workload() == "deref-persistent") {
     RunDeref(flags, report);
   } else if (flags.workload() == "ephemeron") {
     RunEphemeron(flags, report);
