@@ -139,15 +139,14 @@ def start_record(arguments: argparse.Namespace) -> store.Record:
     return record
 
 
-def measure(record: store.Record, arguments: argparse.Namespace) -> bool:
-    """Adds to the record and to the file, workload by workload. Returns whether no run failed."""
+def measure(record: store.Record, arguments: argparse.Namespace) -> None:
+    """Adds to the record and to the file, workload by workload."""
     known = peers.all_peers(arguments.build_dir)
     peer_names = chosen_peers(arguments.peers)
     workloads = chosen_workloads(arguments.workloads)
     setting = machine.setting(arguments.build_dir, peer_names)
     record.setting |= setting
     record.noise = run_noise(arguments, 2000)
-    all_ran = True
     for workload in workloads:
         chosen = [known[name] for name in ["elegy"] + peer_names if known[name].has(workload)]
         absent = {peer for peer in peer_names if not known[peer].has(workload)}
@@ -159,8 +158,6 @@ def measure(record: store.Record, arguments: argparse.Namespace) -> bool:
             runs=results, memory=memory))
         if arguments.json:
             store.save(record, arguments.json)
-        all_ran = all_ran and all(all(each) for each in results.values())
-    return all_ran
 
 
 def main() -> int:
@@ -168,16 +165,15 @@ def main() -> int:
     if arguments.report_only:
         record = store.load(arguments.json)
         record.setting[machine.ELEGY] = machine.sources()
-        all_ran = True
     else:
         record = start_record(arguments)
-        all_ran = measure(record, arguments)
+        measure(record, arguments)
 
     print("\n".join(page.report(record, pictures=[])))
     if arguments.markdown:
         page.write(arguments.markdown, record)
     all_met = bars.table(record.results())[1]
-    return 0 if all_ran and (all_met or not arguments.check) else 1
+    return 0 if record.all_ran() and (all_met or not arguments.check) else 1
 
 
 if __name__ == "__main__":

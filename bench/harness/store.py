@@ -38,6 +38,11 @@ class Record:
                        for peer, runs in measured.runs.items()}
                 for name, measured in self.workloads.items()}
 
+    def all_ran(self) -> bool:
+        """Whether no run failed."""
+        return all(all(runs) for measured in self.workloads.values()
+                   for runs in measured.runs.values())
+
     def memory(self) -> dict[str, dict[str, MemoryCurve]]:
         return {name: {peer: curve for peer, curve in measured.memory.items()
                        if peer not in MULTI_MAPPED}
