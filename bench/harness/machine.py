@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("CMakeLists.txt", "bench/peers", "bench/support", "bench/workloads", "cmake", "include",
-           "src")
+SOURCES = ("CMakeLists.txt", "bench/harness/peers.py", "bench/peers", "bench/support",
+           "bench/workloads", "cmake", "include", "src")
 # What a setting calls the digest of the sources.
 ELEGY = "elegy's and the programs' sources"
 
@@ -33,7 +33,7 @@ def field(file: str, name: str) -> str:
 
 
 def sources() -> str:
-    """Names what of this repository influences the figures, the harness left out."""
+    """Names what of this repository influences the figures, of the harness the peers' options."""
     return first_line(["bash", "-c", 'cd "$1" && source tools/lib.sh && digest "${@:2}"', "digest",
                        str(ROOT), *SOURCES])
 
