@@ -27,6 +27,17 @@ is_installed() {
   dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -q '^installed'
 }
 
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    say "Neither root nor sudo to run: $*" >&2
+    return 1
+  fi
+}
+
 # Installs those of the named Debian packages that are missing. Needs no network if none is.
 install_missing() {
   if ! command -v dpkg-query >/dev/null; then
@@ -43,16 +54,8 @@ install_missing() {
     return
   fi
 
-  local as_root=()
-  if ((EUID != 0)); then
-    if ! command -v sudo >/dev/null; then
-      say "Missing packages, and neither root nor sudo to install them: ${missing[*]}" >&2
-      return 1
-    fi
-    as_root=(sudo)
-  fi
   say "Installing ${missing[*]}"
-  "${as_root[@]}" apt-get update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  as_root apt-get update
+  as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --no-install-recommends "${missing[@]}"
 }

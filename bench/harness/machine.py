@@ -69,7 +69,9 @@ def version(peer: str) -> str:
     if peer == "node":
         return first_line(["node", "--version"])
     if peer == "cppgc":
-        return package_version("libnode108") or "of Debian's libnode"
+        unpacked = ROOT / "build" / "libnode" / "version"
+        return package_version("libnode108") or (unpacked.read_text().strip()
+                                                 if unpacked.exists() else "")
     packages = {"bdw": "libgc1", "shared_ptr": "libstdc++6",
                 "shared_ptr-mimalloc": "libmimalloc2.0"}
     return package_version(packages[peer])
