@@ -34,7 +34,7 @@ if(GO_EXECUTABLE)
   set(go_program "${CMAKE_CURRENT_BINARY_DIR}/go/bench_peer_go")
   add_custom_command(OUTPUT "${go_program}"
     COMMAND "${CMAKE_COMMAND}" -E env GO111MODULE=on "GOCACHE=${CMAKE_CURRENT_BINARY_DIR}/go/cache"
-            "${GO_EXECUTABLE}" build -o "${go_program}"
+            "${GO_EXECUTABLE}" build -buildvcs=false -o "${go_program}"
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/peers/go"
     DEPENDS ${go_sources}
     VERBATIM)
