@@ -27,9 +27,11 @@ STEADY = [
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
                  "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",
                  "deref", "deref-persistent", "ephemeron", "ephemeron-chain", "mark", TWO_MARKERS]
+# Those that share out the trees of binary-trees evenly.
+TREE_MUTATORS = [1, 2, 4, 8, 16]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "churn-4096",
-                     *[f"binary-trees-mt-{mutators}" for mutators in (1, 2, 4, 8, 16)],
+                     *[f"binary-trees-mt-{mutators}" for mutators in TREE_MUTATORS],
                      *[f"churn-mt-{mutators}" for mutators in (1, 2, 4, 8, 16, 32, 64)],
                      "fragment-1", "fragment-3", "fragment-30"]
 GROWING = ["finalize", "deref", "ephemeron"]
@@ -69,9 +71,10 @@ def size(workload: str) -> int:
 
 
 def is_workload(name: str) -> bool:
+    if family(name) == "binary-trees-mt" and size(name) > 0:
+        return size(name) in TREE_MUTATORS
     return name in ALL_WORKLOADS or (size(name) > 0 and
-                                     family(name) in ["churn", "churn-mt", "binary-trees-mt",
-                                                      "fragment"] + GROWING)
+                                     family(name) in ["churn", "churn-mt", "fragment"] + GROWING)
 
 
 def order(workload: str) -> tuple[int, int]:
