@@ -22,6 +22,18 @@ say() {
   printf '== %s\n' "$*"
 }
 
+# Prints the comment at the head of the script that runs, and ends it, if an argument asks for help.
+# For scripts that have not changed their folder since they sourced this file.
+help_if_asked() {
+  local argument
+  for argument in "$@"; do
+    if [[ $argument == --help || $argument == -h ]]; then
+      sed -n '2,${/^#/!q; s/^# \{0,1\}//p}' "$(dirname "${BASH_SOURCE[0]}")/${0##*/}"
+      exit 0
+    fi
+  done
+}
+
 # Whether the named Debian package is installed.
 is_installed() {
   dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -q '^installed'
