@@ -48,7 +48,8 @@ if(Python3_FOUND AND VALGRIND_EXECUTABLE AND CMAKE_BUILD_TYPE STREQUAL "Release"
 endif()
 elegy_bench_smoke_tests(elegy
   WORKLOADS
-    ${common_workloads} finalize finalize-beside deref deref-persistent ephemeron ephemeron-chain mark
+    ${common_workloads} finalize finalize-beside deref deref-persistent ephemeron ephemeron-chain
+    mark
   COMMAND elegy_workloads)
 if(TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_tests(shared_ptr
