@@ -23,7 +23,7 @@ std::uint64_t ReadAll(const References& references, const std::vector<std::uint3
 }
 
 Persistent<Nodes> MakeNodes(ElegyMemory memory, std::size_t objects) {
-  const Persistent<Nodes> nodes(memory.mutator().MakeArray<Member<Node>>(objects));
+  Persistent<Nodes> nodes(memory.mutator().MakeArray<Member<Node>>(objects));
   for (std::size_t i = 0; i < objects; ++i) (*nodes)[i] = memory.Make<Node>();
   return nodes;
 }
