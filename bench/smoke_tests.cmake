@@ -18,6 +18,7 @@ function(elegy_bench_smoke_tests name)
   set(size_finalize --objects=10000)
   set(size_finalize-beside 4 --objects=10000 --passes=2 --milliseconds=20)
   set(size_deref --objects=10000 --passes=2)
+  set(size_deref-persistent ${size_deref})
   set(size_ephemeron --objects=10000)
   set(size_ephemeron-chain --objects=2000 --length=500 --maps=3 --backwards=1 --passes=1)
   set(size_mark --objects=50000)
@@ -46,7 +47,9 @@ if(Python3_FOUND AND VALGRIND_EXECUTABLE AND CMAKE_BUILD_TYPE STREQUAL "Release"
     --build-dir "${PROJECT_BINARY_DIR}")
 endif()
 elegy_bench_smoke_tests(elegy
-  WORKLOADS ${common_workloads} finalize finalize-beside deref ephemeron ephemeron-chain mark
+  WORKLOADS
+    ${common_workloads} finalize finalize-beside deref deref-persistent ephemeron ephemeron-chain
+    mark
   COMMAND elegy_workloads)
 if(TARGET bench_peer_shared_ptr)
   elegy_bench_smoke_tests(shared_ptr
@@ -65,7 +68,7 @@ foreach(program IN ITEMS elegy_workloads bench_peer_shared_ptr bench_peer_bdw)
 endforeach()
 if(TARGET bench_peer_cppgc)
   elegy_bench_smoke_tests(cppgc
-    WORKLOADS ${single_threaded_workloads} fragment finalize deref ephemeron mark
+    WORKLOADS ${single_threaded_workloads} fragment finalize deref deref-persistent ephemeron mark
     COMMAND bench_peer_cppgc)
 endif()
 if(TARGET bench_peer_jvm)

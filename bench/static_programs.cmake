@@ -19,7 +19,8 @@ endfunction()
 
 if(HAVE_STATIC_RUNTIME)
   elegy_bench_static_program(bench_peer_shared_ptr)
-  if(NOT ELEGY_ABSEIL_IS_SHARED)
+  # Within another project, Abseil's archives are not looked for.
+  if(PROJECT_IS_TOP_LEVEL AND NOT ELEGY_ABSEIL_IS_SHARED)
     elegy_bench_static_program(elegy_workloads elegy::elegy)
   endif()
   if(TARGET bench_peer_bdw)

@@ -22,9 +22,32 @@ say() {
   printf '== %s\n' "$*"
 }
 
+# Prints the comment at the head of the script that runs, and ends it, if an argument asks for help.
+# For scripts that have not changed their folder since they sourced this file.
+help_if_asked() {
+  local argument
+  for argument in "$@"; do
+    if [[ $argument == --help || $argument == -h ]]; then
+      sed -n '2,${/^#/!q; s/^# \{0,1\}//p}' "$(dirname "${BASH_SOURCE[0]}")/${0##*/}"
+      exit 0
+    fi
+  done
+}
+
 # Whether the named Debian package is installed.
 is_installed() {
   dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -q '^installed'
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    say "Neither root nor sudo to run: $*" >&2
+    return 1
+  fi
 }
 
 # Installs those of the named Debian packages that are missing. Needs no network if none is.
@@ -43,16 +66,8 @@ install_missing() {
     return
   fi
 
-  local as_root=()
-  if ((EUID != 0)); then
-    if ! command -v sudo >/dev/null; then
-      say "Missing packages, and neither root nor sudo to install them: ${missing[*]}" >&2
-      return 1
-    fi
-    as_root=(sudo)
-  fi
   say "Installing ${missing[*]}"
-  "${as_root[@]}" apt-get update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  as_root apt-get update
+  as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --no-install-recommends "${missing[@]}"
 }

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Optional
 
 import tables
-from runs import Results, best_peer, ratios, values
+from runs import Results, Run, best_peer, peers_of, ratios, values
 
 
 @dataclass
@@ -60,26 +60,39 @@ BARS = [
 ]
 
 
-def measured_for(bar: Bar, results: Results) -> list[float]:
-    by_peer = results.get(bar.workload, {})
-    elegy = by_peer.get("elegy", [])
-    if bar.peer is None:
-        return values(elegy, bar.metric)
+def ran(bar: Bar, by_peer: dict[str, list[Run]]) -> bool:
+    """Whether all that the bar takes has run, with success or without."""
+    peer_ran = bool(peers_of(by_peer)) if bar.peer == "best" else bar.peer in (None, *by_peer)
+    return "elegy" in by_peer and peer_ran
+
+
+def judge(bar: Bar, by_peer: dict[str, list[Run]]) -> tuple[str, bool]:
+    """What was measured, and whether it meets the bar, by the median."""
     peer = best_peer(by_peer, bar.metric) if bar.peer == "best" else bar.peer
-    return ratios(elegy, by_peer.get(peer, []), bar.metric)
+    if bar.peer is None:
+        measured = values(by_peer["elegy"], bar.metric)
+    else:
+        measured = ratios(by_peer["elegy"], by_peer.get(peer, []), bar.metric)
+    if not measured:
+        return "not measured", False
+    text = tables.summary(measured)
+    note = tables.run_note(by_peer, peer) if peer else ""
+    if note or bar.peer == "best":
+        text += f", {peer}{note}"
+    return text, bar.holds(median(measured))
 
 
 def table(results: Results) -> tuple[list[str], bool]:
-    """The bars that were measured, and whether all of them are met, by the median."""
+    """The bars whose programs have run, and whether all of them are met."""
     rows = []
     all_met = True
     for bar in BARS:
-        measured = measured_for(bar, results)
-        if not measured:
+        by_peer = results.get(bar.workload, {})
+        if not ran(bar, by_peer):
             continue
-        met = bar.holds(median(measured))
+        measured, met = judge(bar, by_peer)
         all_met = all_met and met
-        rows.append([bar.text(), tables.summary(measured), "met" if met else "**not met**"])
+        rows.append([bar.text(), measured, "met" if met else "**not met**"])
     if not rows:
         return [], True
     return ["## Bars", ""] + tables.table(["bar", "measured", ""], rows), all_met

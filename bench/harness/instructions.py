@@ -53,7 +53,8 @@ def main() -> int:
         lines += [f"{operation} {count:.2f}" for operation, count in counted.items()]
         file.write_text("\n".join(lines) + "\n")
 
-    same_compiler = compiler in file.read_text()
+    # By its version alone: the same one goes by several names.
+    same_compiler = compiler.partition(" ")[2] in file.read_text()
     before = recorded(file)
     rows = []
     any_grew = False

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("CMakeLists.txt", "bench/peers", "bench/support", "bench/workloads", "cmake", "include",
-           "src")
+SOURCES = ("CMakeLists.txt", "bench/harness/peers.py", "bench/peers", "bench/support",
+           "bench/workloads", "cmake", "include", "src")
 # What a setting calls the digest of the sources.
 ELEGY = "elegy's and the programs' sources"
 
@@ -33,7 +33,7 @@ def field(file: str, name: str) -> str:
 
 
 def sources() -> str:
-    """Names what of this repository influences the figures, the harness left out."""
+    """Names what of this repository influences the figures, of the harness the peers' options."""
     return first_line(["bash", "-c", 'cd "$1" && source tools/lib.sh && digest "${@:2}"', "digest",
                        str(ROOT), *SOURCES])
 
@@ -69,7 +69,9 @@ def version(peer: str) -> str:
     if peer == "node":
         return first_line(["node", "--version"])
     if peer == "cppgc":
-        return package_version("libnode108") or "of Debian's libnode"
+        unpacked = ROOT / "build" / "libnode" / "version"
+        return package_version("libnode108") or (unpacked.read_text().strip()
+                                                 if unpacked.exists() else "")
     packages = {"bdw": "libgc1", "shared_ptr": "libstdc++6",
                 "shared_ptr-mimalloc": "libmimalloc2.0"}
     return package_version(packages[peer])

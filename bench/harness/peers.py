@@ -15,6 +15,10 @@ ALLOCATION = ["alloc32", "binary-trees", "gcbench", "start"]
 # start, by a program linked with archives alone.
 STATIC = "start-static"
 COMMON = ALLOCATION + ["binary-trees-mt", "churn", "churn-mt", "fragment"]
+# Peers that map their heap several times: the kernel counts its memory once for each mapping.
+MULTI_MAPPED = ["jvm-zgc"]
+# mark with as many markers as those of its peers that mark with all cores have on two of them.
+TWO_MARKERS = "mark-two-markers"
 # Every peer measures these in several rounds, so that the last one finds its heap grown.
 STEADY = [
     "alloc32", "binary-trees", "binary-trees-mt", "gcbench", "churn", "churn-mt", "fragment",
@@ -22,10 +26,12 @@ STEADY = [
 ]
 ALL_WORKLOADS = ["start", STATIC, "alloc32", "binary-trees", "binary-trees-mt", "gcbench",
                  "churn-64", "churn-256", "churn-1024", "fragment-10", "finalize", "finalize-beside",
-                 "deref", "ephemeron", "ephemeron-chain", "mark"]
+                 "deref", "deref-persistent", "ephemeron", "ephemeron-chain", "mark", TWO_MARKERS]
+# Those that share out the trees of binary-trees evenly.
+TREE_MUTATORS = [1, 2, 4, 8, 16]
 # Further sizes, for the pictures of how elegy and its peers scale.
 SCALING_WORKLOADS = ["churn-16", "churn-4096",
-                     *[f"binary-trees-mt-{mutators}" for mutators in (1, 2, 4, 8, 16)],
+                     *[f"binary-trees-mt-{mutators}" for mutators in TREE_MUTATORS],
                      *[f"churn-mt-{mutators}" for mutators in (1, 2, 4, 8, 16, 32, 64)],
                      "fragment-1", "fragment-3", "fragment-30"]
 GROWING = ["finalize", "deref", "ephemeron"]
@@ -45,9 +51,11 @@ QUICK_FLAGS = {
     "finalize": ["--objects=10000"],
     "finalize-beside": ["--objects=10000", "--passes=2", "--milliseconds=20"],
     "deref": ["--objects=10000", "--passes=2"],
+    "deref-persistent": ["--objects=10000", "--passes=2"],
     "ephemeron": ["--objects=10000"],
     "ephemeron-chain": ["--objects=10000", "--passes=2"],
     "mark": ["--objects=50000"],
+    TWO_MARKERS: ["--objects=50000"],
 }
 
 
@@ -63,9 +71,10 @@ def size(workload: str) -> int:
 
 
 def is_workload(name: str) -> bool:
+    if family(name) == "binary-trees-mt" and size(name) > 0:
+        return size(name) in TREE_MUTATORS
     return name in ALL_WORKLOADS or (size(name) > 0 and
-                                     family(name) in ["churn", "churn-mt", "binary-trees-mt",
-                                                      "fragment"] + GROWING)
+                                     family(name) in ["churn", "churn-mt", "fragment"] + GROWING)
 
 
 def order(workload: str) -> tuple[int, int]:
@@ -102,6 +111,8 @@ class Peer:
             return [self.program[0] + "_static", "start"]
         if churn_mib(workload) > 0:
             arguments = ["churn", str(churn_mib(workload))]
+        elif workload == TWO_MARKERS:
+            arguments = ["mark", "--marker_threads=2"]
         else:
             arguments = [family(workload)]
         if family(workload).endswith("-mt") and size(workload) > 0:
@@ -167,11 +178,14 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
     shared_ptr = [str(bench / "bench_peer_shared_ptr")]
     jar = bench / "bench_peer_jvm.jar"
     peers = [
-        Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref", "ephemeron",
-                                "ephemeron-chain", "mark"], [str(bench / "elegy_workloads")]),
+        Peer("elegy", COMMON + [STATIC, "finalize", "finalize-beside", "deref",
+                                "deref-persistent", "ephemeron", "ephemeron-chain", "mark",
+                                TWO_MARKERS],
+             [str(bench / "elegy_workloads")]),
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
-        Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "ephemeron", "mark"],
+        Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "deref-persistent",
+                                    "ephemeron", "mark"],
              [str(bench / "bench_peer_cppgc")], max_churn_mib=1024),  # its heaps have 4 GiB in all
         Peer("shared_ptr", COMMON + [STATIC, "finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,

@@ -32,12 +32,16 @@ def run(command: list[str], environment: dict[str, str]) -> Run:
         return []
     # Not wait(timeout): it looks for the process's end every millisecond or so.
     timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
+    timer.daemon = True
     timer.start()
-    with process:
-        output = process.stdout.read()
-        status = process.wait()
-    process_ms = (time.monotonic() - start_time) * 1e3
-    timer.cancel()
+    try:
+        with process:
+            output = process.stdout.read()
+            status = process.wait()
+        process_ms = (time.monotonic() - start_time) * 1e3
+    finally:
+        timer.cancel()
+        process.kill()  # nothing, once it has ended
     if status != 0:
         print(f"failed: {command} ended with status {status}", file=sys.stderr)
         return []
@@ -78,4 +82,7 @@ def memory_curve(command: list[str], environment: dict[str, str]) -> MemoryCurve
             if seconds > TIMEOUT_SECONDS:
                 process.kill()
             time.sleep(SAMPLE_SECONDS)
+    if process.returncode != 0:
+        print(f"failed: {command} ended with status {process.returncode}", file=sys.stderr)
+        return []
     return samples[::len(samples) // MAX_SAMPLES + 1]

@@ -27,9 +27,12 @@ class Turns:
     def __init__(self, text: str) -> None:
         most, *fewer = text.split(",")
         self.most = int(most)
-        self._fewer = {name: int(turns) for name, _, turns in (part.partition("=") for part in fewer)}
+        parts = [part.partition("=") for part in fewer]
+        self._fewer = {name: int(turns) for name, _, turns in parts}
         if unknown := set(self._fewer) - set(known_peers()):
-            raise ValueError(f"no peers: {unknown}")
+            raise argparse.ArgumentTypeError(f"no peers: {', '.join(unknown)}")
+        if min([self.most, *self._fewer.values()]) < 1:
+            raise argparse.ArgumentTypeError("every program runs once at least")
 
     def of(self, peer: str) -> int:
         return min(self._fewer.get(peer, self.most), self.most)
@@ -40,6 +43,7 @@ def parse_arguments() -> argparse.Namespace:
         prog="tools/bench", description="Runs the workloads on elegy and its peers in turn, and "
                                         "prints a report in Markdown.")
     parser.add_argument("--build-dir", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--list-peers", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peers", default="bdw,shared_ptr,jvm",
                         help="comma-separated, or all: " + ", ".join(known_peers()) +
                              "; or none (default %(default)s)")
@@ -106,7 +110,7 @@ def run_in_turn(workload: str, chosen: list[peers.Peer],
     for turn in range(arguments.runs.most):
         print(f"{workload}: turn {turn + 1} of {arguments.runs.most}", file=sys.stderr)
         # Beside churn, which times every operation, for about as long as it runs.
-        milliseconds = 5000 if peers.family(workload) == "churn" else 500
+        milliseconds = 5000 if peers.churn_mib(workload) > 0 else 500
         results["noise"].append(run_noise(arguments, milliseconds))
         for peer in chosen:
             if turn >= arguments.runs.of(peer.name):
@@ -123,7 +127,16 @@ def memory_curves(workload: str, chosen: list[peers.Peer],
     """Of one more run of each program."""
     print(f"{workload}: memory", file=sys.stderr)
     return {peer.name: programs.memory_curve(peer.command(workload, arguments.quick),
-                                             peer.environment(workload)) for peer in chosen}
+                                             peer.environment(workload))
+            for peer in chosen if peer.name not in peers.MULTI_MAPPED}
+
+
+def that_can_run(workload: str, chosen: list[peers.Peer]) -> list[peers.Peer]:
+    """Those that have the workload; where a static program is measured, of those that are built."""
+    able = [peer for peer in chosen if peer.has(workload)]
+    if workload != peers.STATIC:
+        return able
+    return [peer for peer in able if Path(peer.command(workload, quick=False)[0]).exists()]
 
 
 def start_record(arguments: argparse.Namespace) -> store.Record:
@@ -138,18 +151,20 @@ def start_record(arguments: argparse.Namespace) -> store.Record:
     return record
 
 
-def measure(record: store.Record, arguments: argparse.Namespace) -> bool:
-    """Adds to the record and to the file, workload by workload. Returns whether no run failed."""
+def measure(record: store.Record, arguments: argparse.Namespace) -> None:
+    """Adds to the record and to the file, workload by workload."""
     known = peers.all_peers(arguments.build_dir)
     peer_names = chosen_peers(arguments.peers)
     workloads = chosen_workloads(arguments.workloads)
     setting = machine.setting(arguments.build_dir, peer_names)
     record.setting |= setting
     record.noise = run_noise(arguments, 2000)
-    all_ran = True
     for workload in workloads:
-        chosen = [known[name] for name in ["elegy"] + peer_names if known[name].has(workload)]
-        absent = {peer for peer in peer_names if not known[peer].has(workload)}
+        chosen = that_can_run(workload, [known[name] for name in ["elegy"] + peer_names])
+        if known["elegy"] not in chosen:
+            print(f"{workload}: left out, for elegy's program is not built", file=sys.stderr)
+            continue
+        absent = set(peer_names) - {peer.name for peer in chosen}
         results = run_in_turn(workload, chosen, arguments)
         memory = (memory_curves(workload, chosen, arguments)
                   if workload in charts.MEMORY_WORKLOADS else {})
@@ -158,25 +173,25 @@ def measure(record: store.Record, arguments: argparse.Namespace) -> bool:
             runs=results, memory=memory))
         if arguments.json:
             store.save(record, arguments.json)
-        all_ran = all_ran and all(all(each) for each in results.values())
-    return all_ran
 
 
 def main() -> int:
     arguments = parse_arguments()
+    if arguments.list_peers:
+        print("\n".join(chosen_peers(arguments.peers)))
+        return 0
     if arguments.report_only:
         record = store.load(arguments.json)
         record.setting[machine.ELEGY] = machine.sources()
-        all_ran = True
     else:
         record = start_record(arguments)
-        all_ran = measure(record, arguments)
+        measure(record, arguments)
 
     print("\n".join(page.report(record, pictures=[])))
     if arguments.markdown:
         page.write(arguments.markdown, record)
     all_met = bars.table(record.results())[1]
-    return 0 if all_ran and (all_met or not arguments.check) else 1
+    return 0 if record.all_ran() and (all_met or not arguments.check) else 1
 
 
 if __name__ == "__main__":

@@ -22,14 +22,19 @@ METRICS = {
     "churn": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
     "churn-mt": ["ns_per_op", "p999_us", "p9999_us", "max_us"],
     "fragment": ["ns_per_op", "memory_ratio"],
-    "finalize": ["ns_per_op", "register_ns", "collect_ms"],
+    "finalize": ["ns_per_op", "register_ns", "make_and_register_ns", "collect_ms",
+                 "bytes_per_registration"],
     "finalize-beside": ["longest_ratio", "with_max_us", "without_max_us", "with_p9999_us",
                         "without_p9999_us"],
     "deref": ["ns_per_op", "collect_ms"],
+    "deref-persistent": ["ns_per_op", "collect_ms"],
     "ephemeron": ["insert_ns", "lookup_ns", "collect_ms"],
     "ephemeron-chain": ["entry_ns", "death_ns"],
 }
+# In the first round of a process: later ones find the memory that it has left.
+FIRST_ROUND_METRICS = ["bytes_per_registration"]
 METRICS_OF_ALL = ["cpu_s", "peak_rss_mb"]
+MEMORY_METRICS = ["peak_rss_mb", "memory_ratio"]
 
 LABELS = {
     "process_ms": "whole process, ms",
@@ -40,6 +45,8 @@ LABELS = {
     "max_us": "longest, µs",
     "memory_ratio": "peak memory / what is live",
     "register_ns": "registering, ns",
+    "make_and_register_ns": "making and registering, ns",
+    "bytes_per_registration": "memory of a registration, bytes",
     "longest_ratio": "longest operation, with callbacks / without",
     "with_max_us": "longest with, µs",
     "without_max_us": "longest without, µs",
@@ -55,6 +62,11 @@ LABELS = {
 }
 
 
+def without_memory(runs: list[Run]) -> list[Run]:
+    return [[{metric: figure for metric, figure in line.items() if metric not in MEMORY_METRICS}
+             for line in run] for run in runs]
+
+
 def metrics_of(workload: str) -> list[str]:
     return METRICS.get(family(workload), ["ns_per_op"]) + METRICS_OF_ALL
 
@@ -65,9 +77,14 @@ def label(workload: str, metric: str) -> str:
     return LABELS[metric]
 
 
-def values(runs: list[Run], metric: str, round_index: int = -1) -> list[float]:
-    """The metric in the last round of each run that has it."""
-    return [run[round_index][metric] for run in runs if run and metric in run[round_index]]
+def round_that_counts(metric: str) -> int:
+    return 0 if metric in FIRST_ROUND_METRICS else -1
+
+
+def values(runs: list[Run], metric: str, round_index: int | None = None) -> list[float]:
+    """The metric of each run that has it, in the round that counts or in the one asked for."""
+    index = round_that_counts(metric) if round_index is None else round_index
+    return [run[index][metric] for run in runs if run and metric in run[index]]
 
 
 def median_of(runs: list[Run], metric: str) -> float | None:
@@ -80,9 +97,10 @@ def ratios(runs: list[Run], peer_runs: list[Run], metric: str) -> list[float]:
     own, peers = median_of(runs, metric), median_of(peer_runs, metric)
     if len(runs) != len(peer_runs):
         return [own / peers] if own is not None and peers else []
+    index = round_that_counts(metric)
     pairs = zip(runs, peer_runs)
-    return [a[-1][metric] / b[-1][metric] for a, b in pairs
-            if a and b and metric in a[-1] and b[-1].get(metric)]
+    return [a[index][metric] / b[index][metric] for a, b in pairs
+            if a and b and metric in a[index] and b[index].get(metric)]
 
 
 def peers_of(by_peer: dict[str, list[Run]]) -> list[str]:

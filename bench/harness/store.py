@@ -5,8 +5,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peers import order
-from runs import MemoryCurve, Results, Run
+from peers import MULTI_MAPPED, order
+from runs import MemoryCurve, Results, Run, without_memory
 
 
 @dataclass
@@ -33,10 +33,20 @@ class Record:
         self.workloads = {name: self.workloads[name] for name in sorted(self.workloads, key=order)}
 
     def results(self) -> Results:
-        return {name: measured.runs for name, measured in self.workloads.items()}
+        """Memory that was counted several times is left out, here and below."""
+        return {name: {peer: without_memory(runs) if peer in MULTI_MAPPED else runs
+                       for peer, runs in measured.runs.items()}
+                for name, measured in self.workloads.items()}
+
+    def all_ran(self) -> bool:
+        """Whether no run failed."""
+        return all(all(runs) for measured in self.workloads.values()
+                   for runs in measured.runs.values())
 
     def memory(self) -> dict[str, dict[str, MemoryCurve]]:
-        return {name: measured.memory for name, measured in self.workloads.items()}
+        return {name: {peer: curve for peer, curve in measured.memory.items()
+                       if peer not in MULTI_MAPPED}
+                for name, measured in self.workloads.items()}
 
     def changed(self, workload: str) -> dict[str, str]:
         """What of the workload's setting is not the newest."""

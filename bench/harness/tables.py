@@ -2,9 +2,9 @@
 
 from statistics import median
 
-from peers import ALL_WORKLOADS
-from runs import (METRICS_OF_ALL, Results, Run, best_peer, label, median_of, metrics_of, peers_of,
-                  ratio_to, values)
+from peers import ALL_WORKLOADS, MULTI_MAPPED
+from runs import (Results, Run, best_peer, label, median_of, metrics_of, peers_of, ratio_to,
+                  values)
 
 
 def number(value: float) -> str:
@@ -14,6 +14,8 @@ def number(value: float) -> str:
 def summary(figures: list[float]) -> str:
     if not figures:
         return "–"
+    if len(figures) == 1:
+        return number(figures[0])
     return f"{number(median(figures))} ({number(min(figures))}–{number(max(figures))})"
 
 
@@ -70,9 +72,13 @@ def details(results: Results, changed: set[str]) -> list[str]:
     """A table of each workload: the programs' figures, and elegy's ratio to each."""
     lines = ["## Workloads", "",
              "Median (min–max); a ratio is the median of the ratios of runs side by side. Where a "
-             "process measures several rounds, the last one counts. Processor time is that of the "
-             "whole process, with all rounds and with what comes before the measured part. A "
-             "program that ran less often than elegy has its number of runs beside its name.", ""]
+             "process measures several rounds, the last one counts, for the memory of a "
+             "registration the first. Processor time is that of the whole process, with all rounds "
+             "and with what comes before the measured part. A program that ran less often than "
+             "elegy has its number of runs beside its name, and so have runs that failed. The "
+             "memory of "
+             f"{', '.join(MULTI_MAPPED)} is not known: its heap is mapped three times, and the "
+             "kernel counts each time.", ""]
     for workload, by_peer in results.items():
         metrics = [metric for metric in metrics_of(workload)
                    if any(values(runs, metric) for runs in by_peer.values())]
@@ -81,7 +87,7 @@ def details(results: Results, changed: set[str]) -> list[str]:
             header += [label(workload, metric), "elegy / it"]
         rows = []
         for name in ["elegy"] + peers_of(by_peer):
-            cells = [name + fewer_runs(by_peer, name)]
+            cells = [name + run_note(by_peer, name)]
             for metric in metrics:
                 cells += [cell(by_peer[name], metric), ratio_text(by_peer, name, metric)
                           if name != "elegy" else ""]
@@ -91,11 +97,15 @@ def details(results: Results, changed: set[str]) -> list[str]:
     return lines
 
 
-def fewer_runs(by_peer: dict[str, list[Run]], name: str) -> str:
-    count = len(by_peer[name])
-    if count == len(by_peer["elegy"]):
-        return ""
-    return f" ({count} run{'s' if count > 1 else ''})"
+def run_note(by_peer: dict[str, list[Run]], name: str) -> str:
+    """How often the program ran, if not as often as elegy, and how many of its runs failed."""
+    count, failed = len(by_peer[name]), by_peer[name].count([])
+    notes = []
+    if count != len(by_peer["elegy"]):
+        notes.append(f"{count} run{'s' if count > 1 else ''}")
+    if failed:
+        notes.append(f"{failed} of {count} failed")
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def rerun(workload: str, by_peer: dict[str, list[Run]]) -> str:
@@ -106,20 +116,27 @@ def rerun(workload: str, by_peer: dict[str, list[Run]]) -> str:
             f"--runs {','.join(turns)}")
 
 
+def better_peers(by_peer: dict[str, list[Run]], metric: str) -> str:
+    """Those with less than elegy, and by how much, the best first."""
+    found = {peer: ratio_to(by_peer, peer, metric) for peer in peers_of(by_peer)}
+    better = {peer: ratio for peer, ratio in found.items() if ratio and ratio > 1}
+    by_size = sorted(better, key=lambda peer: -better[peer])
+    return ", ".join(f"{number(better[peer])} × {peer}'s" for peer in by_size)
+
+
 def losses(results: Results) -> list[str]:
-    """Every figure by which a peer is better than elegy."""
-    lines = []
+    """Every figure by which a peer is better than elegy, processor time apart."""
+    figures, processor_times = [], []
     for workload, by_peer in results.items():
         for metric in metrics_of(workload):
-            if metric in METRICS_OF_ALL and metric != "peak_rss_mb":
-                continue
-            found = {peer: ratio_to(by_peer, peer, metric) for peer in peers_of(by_peer)}
-            worse = {peer: ratio for peer, ratio in found.items() if ratio and ratio > 1}
-            if worse:
-                by_size = sorted(worse, key=lambda peer: -worse[peer])
-                lines.append(f"* {workload}, {label(workload, metric)}: "
-                             + ", ".join(f"{number(worse[peer])} × {peer}'s" for peer in by_size))
-    return ["## Where elegy loses", "", *(lines or ["Nowhere."]), ""]
+            better = better_peers(by_peer, metric)
+            if better and metric == "cpu_s":
+                processor_times.append(f"* {workload}: {better}")
+            elif better:
+                figures.append(f"* {workload}, {label(workload, metric)}: {better}")
+    return ["## Where elegy loses", "", *(figures or ["Nowhere."]), "",
+            "By the processor time of the whole process, all rounds and threads:", "",
+            *(processor_times or ["Nowhere."]), ""]
 
 
 def delays(results: Results) -> list[str]:

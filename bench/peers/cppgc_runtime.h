@@ -13,6 +13,7 @@
 
 #include <cppgc/default-platform.h>
 #include <cppgc/heap.h>
+#include <cppgc/testing.h>
 #include <v8-initialization.h>
 
 namespace elegy::bench {
@@ -77,6 +78,17 @@ class CppgcRuntime {
   static void Collect() {
     heap_->ForceGarbageCollectionSlow("bench", "Collect",
                                       cppgc::EmbedderStackState::kNoHeapPointers);
+  }
+
+  // The same in steps on this thread, with the platform's threads marking beside it. A heap has no
+  // other way to wait for the end of such a cycle than that of its tests.
+  static void CollectConcurrently() {
+    constexpr auto kNoPointers = cppgc::EmbedderStackState::kNoHeapPointers;
+    cppgc::testing::StandaloneTestingHeap heap(heap_->GetHeapHandle());
+    heap.StartGarbageCollection();
+    while (!heap.PerformMarkingStep(kNoPointers)) {
+    }
+    heap.FinalizeGarbageCollection(kNoPointers);
   }
 
  private:

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -18,6 +20,8 @@
 #include "bench/support/report.h"
 #include "bench/workloads/memory.h"
 #include "bench/workloads/program.h"
+
+extern "C" [[gnu::weak]] int mi_version();  // null where mimalloc is not loaded
 
 namespace elegy::bench {
 namespace {
@@ -96,7 +100,19 @@ void MakeCountsAtomic() {
   }).detach();
 }
 
+// The loader only warns of a library that it cannot preload.
+bool LacksMimalloc() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is only one thread yet
+  const char* preloaded = std::getenv("LD_PRELOAD");
+  return preloaded != nullptr && std::strstr(preloaded, "mimalloc") != nullptr &&
+         mi_version == nullptr;
+}
+
 int Run(const Flags& flags) {
+  if (LacksMimalloc()) {
+    std::fputs("LD_PRELOAD names mimalloc, which is not loaded\n", stderr);
+    return 2;
+  }
   if (flags.Get("single_threaded", 0) == 0) MakeCountsAtomic();
   return RunRounds("shared_ptr", flags, [&](Report& report) { return RunWorkload(flags, report); });
 }

@@ -24,7 +24,6 @@ class Report {
   // A result that does not hold makes the run worthless: it is named on standard error, and the
   // line says "ok":false.
   void Check(bool holds, std::string_view what);
-  bool ok() const { return ok_; }
 
   // Adds the process's own figures and prints. Returns the program's exit status.
   int Print();

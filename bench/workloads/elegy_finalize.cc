@@ -20,7 +20,9 @@ void Finalize::Run(ElegyMemory memory, const Flags& flags, Report& report) {
   }
   callbacks_ = 0;
   sum_ = 0;
+  const Stopwatch making;
   Persistent<PairNodes> nodes = MakePairNodes(memory, objects);
+  const double make_seconds = making.Seconds();
   memory.Collect();
 
   const double resident_before = ResidentMib();
@@ -38,6 +40,7 @@ void Finalize::Run(ElegyMemory memory, const Flags& flags, Report& report) {
 
   report.Measured(seconds, objects);
   report.Number("register_ns", register_seconds * per_object);
+  report.Number("make_and_register_ns", (make_seconds + register_seconds) * per_object);
   report.Number("collect_ms", collect_seconds * 1e3);
   report.Number("drain_ns", (seconds - collect_seconds) * per_object);
   if (is_first) {

@@ -32,6 +32,9 @@ void RunFinalizeBeside(ElegyMemory memory, const Flags& flags, Report& report);
 // Reads live weak references in random order, each pass in a turn of its own.
 void RunDeref(ElegyMemory memory, const Flags& flags, Report& report);
 
+// The same with weak handles outside the heap, which keep no target to the turn's end.
+void RunDerefPersistent(ElegyMemory memory, const Flags& flags, Report& report);
+
 // Fills a weak map whose values refer back to their keys, looks up every key in random order, drops
 // every second key and collects.
 void RunEphemeron(ElegyMemory memory, const Flags& flags, Report& report);

@@ -23,6 +23,8 @@ bool RunWorkload(ElegyMemory memory, const Flags& flags, Finalize& finalize, Rep
     RunFinalizeBeside(memory, flags, report);
   } else if (flags.workload() == "deref") {
     RunDeref(memory, flags, report);
+  } else if (flags.workload() == "deref-persistent") {
+    RunDerefPersistent(memory, flags, report);
   } else if (flags.workload() == "ephemeron") {
     RunEphemeron(memory, flags, report);
   } else if (flags.workload() == "ephemeron-chain") {
