@@ -16,6 +16,31 @@
 namespace elegy {
 
 namespace internal {
+// Constructs an array's elements one by one. A scan meanwhile looks at those that are constructed,
+// and at the one that is: behind it lies what the memory held before.
+template <class T>
+class ElementsScope {
+ public:
+  ElementsScope(Array<T>& array, ConstructionNode& node) : array_(array), node_(node) {}
+  ElementsScope(const ElementsScope&) = delete;
+  ElementsScope& operator=(const ElementsScope&) = delete;
+  ~ElementsScope() {
+    if (done_ < array_.size()) std::destroy_n(array_.begin(), done_);
+  }
+
+  void ConstructAll() {
+    for (; done_ < array_.size(); done_++) {
+      node_.bytes += sizeof(T);
+      ::new (static_cast<void*>(array_.begin() + done_)) T();
+    }
+  }
+
+ private:
+  Array<T>& array_;
+  ConstructionNode& node_;
+  std::size_t done_ = 0;
+};
+
 template <class T>
 Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length);
 }  // namespace internal
@@ -113,10 +138,11 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length) {
     return ::new (memory) Array<T>(length);
   } else {
     SlotCheck check(g_array_type<T>, memory, MayHaveSlots<T>() ? bytes : 0);
-    ConstructionNode node{mutator.constructing, memory, bytes};
+    ConstructionNode node{mutator.constructing, memory, kHeader};
     ConstructionScope scope(mutator, node);
     auto* const array = ::new (memory) Array<T>(length);
-    std::uninitialized_value_construct(array->begin(), array->end());
+    ElementsScope<T> elements(*array, node);
+    elements.ConstructAll();
     scope.Finish();
     check.Compare();
     return array;

@@ -47,10 +47,8 @@ class Registration {
   // True: the callback has run here, on this thread, exactly once; its target may be alive. False:
   // as for Cancel, and for a registry that has died. Needs an attached mutator, outside its
   // BlockingRegions. An exception of the callback leaves it; the record is spent.
-  bool RunNow() {
-    const std::shared_ptr<internal::RegistryCore> core = std::move(core_);
-    return core != nullptr && core->RunNow(name_);
-  }
+  // std::bad_alloc without a call leaves handle and record as they were.
+  bool RunNow() { return internal::RegistryCore::RunNow(core_, name_); }
 
  private:
   template <class Held>
@@ -178,8 +176,10 @@ class FinalizationRegistry {
 
   // Runs queued callbacks on this thread, now, whatever run_on says; returns how many this call has
   // run, nested calls not counted. May be called from a callback; but callbacks that run callbacks
-  // nest at most 1,000 deep: further in, this and safepoints run none.
+  // nest at most 1,000 deep: further in, this and safepoints run none. Fatal, with a message, on a
+  // thread that is not attached.
   std::size_t CleanupSome(std::size_t max_callbacks = SIZE_MAX) {
+    internal::CurrentMutator();
     const std::shared_ptr<internal::RegistryCore> core = core_;
     return core->Cleanup(max_callbacks);
   }

@@ -24,7 +24,10 @@ struct PlainInitialiser;
 // A slot inside a managed object: refers to another managed object of the same heap and keeps it
 // alive. As a local variable or a parameter it is a plain pointer, found by the stack scan.
 //
-// Thread-safety: reads and stores are atomic; a store is a release and a read an acquire.
+// Thread-safety: reads and stores are atomic; a store is a release and a read an acquire. Threads
+// that use one are attached to its heap, or what they read may be freed beside them; nothing but
+// some stores while a heap is marking (fatal, with a message) shows who is not. The same goes for
+// AtomicMember, Array and Vector.
 // Complexity: a store costs a test of the barrier's flag more than a plain pointer's; while the
 // heap is marking, it also tests the mark of the pointer that it overwrites.
 template <class T>
@@ -64,6 +67,8 @@ class Member {
   operator T*() const { return get(); }
   T* operator->() const { return get(); }
   T& operator*() const { return *get(); }
+  // Not the pointer's: an element of a managed array is (*member)[i].
+  void operator[](std::ptrdiff_t) const = delete;
 
  private:
   template <class A>
@@ -113,6 +118,7 @@ class AtomicMember {
   }
 
   operator T*() const { return load(); }
+  void operator[](std::ptrdiff_t) const = delete;  // as a Member's
   T* operator=(T* target) {
     store(target);
     return target;

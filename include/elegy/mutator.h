@@ -17,11 +17,11 @@ namespace elegy {
 
 template <class T>
 class Array;
-template <class T>
-Array<T>* MakeArray(std::size_t length);
 
 namespace internal {
 class MutatorImpl;
+template <class T>
+Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length);
 }  // namespace internal
 
 // Attaches the calling thread to a heap for its lifetime. A thread is attached to one heap at a
@@ -66,14 +66,14 @@ class Mutator {
   // callback.
   template <class T, class... A>
   T* Make(A&&... args) {
-    return internal::MakeIn<T>(*core_, std::forward<A>(args)...);
+    return internal::MakeIn<T>(Checked(), std::forward<A>(args)...);
   }
 
   // A new array of value-initialised elements: slots, or a type without slots. Throws
   // std::bad_alloc as Make does, and if the length overflows.
   template <class T>
   Array<T>* MakeArray(std::size_t length) {
-    return elegy::MakeArray<T>(length);
+    return internal::MakeArrayIn<T>(Checked(), length);
   }
 
   // Answers handshakes, then runs what is queued for this mutator. A callback's exception leaves
@@ -96,6 +96,12 @@ class Mutator {
   friend class BlockingRegion;
   friend class TurnScope;
 
+  // Where two threads used one mutator, both would get the same memory.
+  internal::MutatorCore& Checked() {
+    if (internal::t_mutator != core_) [[unlikely]]
+      internal::FailWrongThread();
+    return *core_;
+  }
   void SafepointSlowly();
   // EndTurn without running callbacks.
   void EndTurnQuietly();

@@ -119,6 +119,7 @@ class Persistent {
   operator T*() const { return get(); }
   T* operator->() const { return get(); }
   T& operator*() const { return *get(); }
+  void operator[](std::ptrdiff_t) const = delete;  // as a Member's
 
  private:
   template <class U>

@@ -222,14 +222,16 @@ template <class F>
     field.Trace(visitor);
   } else if constexpr (kIsOptional<F>) {
     if (field.has_value()) TraceField(*field, visitor);
-  } else if constexpr (kIsStdArray<F>) {
+  } else if constexpr (kIsStdArray<F> || std::is_array_v<F>) {
     for (const auto& each : field) TraceField(each, visitor);
   } else if constexpr (kIsTupleLike<F>) {
     std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); }, field);
   } else {
     CheckTraceable<F>();
-    std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); },
-               FieldsOf(field).tuple);
+    if constexpr (CanNameFields<F>()) {
+      std::apply([&visitor](const auto&... each) { (TraceField(each, visitor), ...); },
+                 FieldsOf(field).tuple);
+    }
   }
 }
 
@@ -253,11 +255,15 @@ constexpr bool AnyLeaf(Predicate holds) {
     (std::make_index_sequence<std::tuple_size_v<F>>());
   } else {
     CheckTraceable<F>();
-    using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
-    return [holds]<std::size_t... I>(std::index_sequence<I...>) {
-      return (AnyLeaf<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>(holds) || ...);
+    if constexpr (CanNameFields<F>()) {
+      using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
+      return [holds]<std::size_t... I>(std::index_sequence<I...>) {
+        return (AnyLeaf<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>(holds) || ...);
+      }
+      (std::make_index_sequence<std::tuple_size_v<Fields>>());
+    } else {
+      return false;
     }
-    (std::make_index_sequence<std::tuple_size_v<Fields>>());
   }
 }
 
@@ -286,11 +292,15 @@ constexpr bool HasOptionalSlots() {
     (std::make_index_sequence<std::tuple_size_v<F>>());
   } else {
     CheckTraceable<F>();
-    using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (HasOptionalSlots<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() || ...);
+    if constexpr (CanNameFields<F>()) {
+      using Fields = typename decltype(FieldsOf(std::declval<const F&>()))::Tuple;
+      return []<std::size_t... I>(std::index_sequence<I...>) {
+        return (HasOptionalSlots<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() || ...);
+      }
+      (std::make_index_sequence<std::tuple_size_v<Fields>>());
+    } else {
+      return false;
     }
-    (std::make_index_sequence<std::tuple_size_v<Fields>>());
   }
 }
 

@@ -197,7 +197,8 @@ class WeakCache {
       internal::MutexLock lock(mutex_);
       if (!internal::WeakEntry::MayBeDying()) return index_.size();
       std::size_t live = 0;
-      for (const Entry* entry : index_) live += entry->target.IsDead() ? 0 : 1;
+      for (const Entry* entry : index_)
+        live += entry->target.IsDead() ? std::size_t{0} : std::size_t{1};
       return live;
     }
 

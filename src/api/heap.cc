@@ -15,11 +15,12 @@ void Heap::Collect(StackState caller) { impl_->Collect(caller); }
 void Heap::RequestCollection() { impl_->state().request.Ask(); }
 void Heap::AdjustExternalBytes(std::ptrdiff_t delta) {
   internal::HeapState& state = impl_->state();
-  state.AdjustExternal(delta);
-  internal::MutatorImpl* const mutator = internal::CurrentImplOrNull();
+  const internal::MutatorImpl* const mutator = internal::CurrentImplOrNull();
   const bool is_own = mutator != nullptr && &mutator->state == &state;
-  if (delta > 0 && is_own) internal::OweWaitIfFarBeyondGoal(*mutator);
-  if (delta < 0 && is_own && mutator->deliveries.empty()) {
+  if (delta < 0 && is_own && !mutator->deliveries.empty()) return state.CloseInCallback(-delta);
+  state.AdjustExternal(delta);
+  if (delta > 0) internal::OweWaitIfFarBeyondGoal(state, static_cast<std::size_t>(delta));
+  if (delta < 0 && is_own) {
     state.accounting.external_closed.Add(0 - static_cast<std::uint64_t>(delta));
   }
 }

@@ -67,6 +67,7 @@ Mutator::~Mutator() {
   if (internal::t_mutator != core_) {
     internal::Fail("an elegy::Mutator is destroyed on another thread than it was made on");
   }
+  if (impl_->MayWait()) internal::AwaitOwedCycle(*impl_, StackState::kNoPointers);
   impl_->Detach();
   internal::t_mutator = nullptr;
   internal::t_heap = nullptr;

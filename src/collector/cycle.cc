@@ -57,7 +57,6 @@
 // flip there is nothing left to shade.
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 #include <utility>
 
@@ -79,8 +78,6 @@ namespace {
 
 using testing::CycleStep;
 
-constexpr std::uint64_t kTrimEveryNs = 1'000'000'000;
-
 // Relaxed: see BarrierMayBeOn.
 void CountMarkingHeap(std::uint32_t delta) {
   g_heaps_marking.fetch_add(delta, std::memory_order_relaxed);
@@ -91,13 +88,6 @@ void CountMarkingHeap(std::uint32_t delta) {
 // the handshake's answers, or by the lock around a detach.
 bool TakeRoundDirty(HeapState& state) {
   return state.round_dirty.exchange(false, std::memory_order_relaxed);
-}
-
-// How much was allocated between two readings of what has been allocated. That can fall: a mutator
-// counts a run of cells when it claims it, and takes off what it has not used when it gives it
-// back.
-std::uint64_t Grown(std::uint64_t before, std::uint64_t after) {
-  return after > before ? after - before : 0;
 }
 
 }  // namespace
@@ -129,8 +119,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   report.cycle = number;
   const std::uint64_t begin = platform::NowNs();
   allocated_at_start_ = state_.accounting.allocated.Get();
-  external_at_start_ = state_.accounting.external_told.Get();
-  closed_at_start_ = state_.accounting.external_closed.Get();
+  planner_.Begin();
   report.allocated_before = Grown(allocated_at_end_, allocated_at_start_);
   Notify(HeapEvent::Kind::kCycleStarted, number, report.allocated_before);
 
@@ -149,6 +138,7 @@ void HeapImpl::RunCycle(std::uint64_t number) {
     MarkToTheEnd(marker, report);
   }
   allocated_at_flip_ = state_.accounting.allocated.Get();
+  planner_.Flip();
   Notify(HeapEvent::Kind::kFlipped, number, report.resurrections);
   if (state_.options.verify) VerifyMarks(state_);
   const std::uint64_t flipped = platform::NowNs();
@@ -165,7 +155,8 @@ void HeapImpl::RunCycle(std::uint64_t number) {
   marking_times_.Add(report.marking_ns);
   clearing_times_.Add(report.clearing_ns);
   sweeping_times_.Add(report.sweeping_ns);
-  PlanNext(report);
+  planner_.Next(report.live_bytes, report.reusable_bytes, markers_.TakeCoreShare());
+  allocated_at_end_ = state_.accounting.allocated.Get();
   state_.roots->Trim();
   report.longest_delay_ns = state_.cycle_delay_max.Take();
   if (state_.logs) LogCycle(state_, report);
@@ -306,7 +297,7 @@ void HeapImpl::Sweep(CycleReport& report) {
     MutexLock lock(state_.mutators_mutex);
     epoch = state_.cycle;
   }
-  taken_before_sweep_ = state_.accounting.Taken();
+  planner_.BeforeSweep();
   const std::uint64_t before = live_bytes_.Get();
   const SweepResult swept = SweepAll(state_, epoch);
   report.live_bytes = swept.live_bytes;
@@ -317,47 +308,6 @@ void HeapImpl::Sweep(CycleReport& report) {
   const std::uint64_t had = before + Grown(allocated_at_last_flip_, allocated_at_flip_);
   report.freed_bytes = had > report.live_bytes ? had - report.live_bytes : 0;
   allocated_at_last_flip_ = allocated_at_flip_;
-}
-
-// The budget for the next cycle, such that below its limit the heap has room for its side tables,
-// too: 2.4 % of its blocks. Free blocks beyond what recent cycles have used go back to the
-// system, a quarter of them in a second, so that a heap in a steady state keeps its memory: to get
-// and clear a page costs as much as to allocate it full of objects.
-void HeapImpl::PlanNext(const CycleReport& report) {
-  const std::uint64_t allocated = state_.accounting.allocated.Get();
-  const std::size_t taken = state_.accounting.Taken();
-  const std::size_t needed = taken + state_.pool.TableBytes();
-  const std::size_t limit = state_.options.max_heap_bytes;
-  const std::uint64_t external = state_.accounting.External();
-  const std::uint64_t pending = std::min(external, state_.accounting.pending_external.Get());
-  // What a flood has told of since the cycle began is not known to live: counted as alive, it would
-  // raise the goal, let more of the flood in, and so on. But not what has been closed as well.
-  const std::uint64_t told = state_.accounting.external_told.Get() - external_at_start_;
-  const std::uint64_t closed = state_.accounting.external_closed.Get() - closed_at_start_;
-  const std::uint64_t born = told - std::min(told, closed);
-  const std::uint64_t spent = std::min(external, pending + born);
-  const Pacer::Plan plan =
-      pacer_.After({.live = report.live_bytes + external - spent,
-                    .pending = spent,
-                    .during_marking = Grown(allocated_at_start_, allocated_at_flip_),
-                    .since_flip = Grown(allocated_at_flip_, allocated),
-                    .within_limit = (limit > needed ? limit - needed : 0) + report.reusable_bytes,
-                    .marker_share = markers_.TakeCoreShare()});
-  allocated_at_end_ = allocated;
-  state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
-  state_.accounting.SetNativeRoom(pacer_.NativeRoom(report.live_bytes + state_.accounting.Native(),
-                                                    limit > needed ? limit - needed : 0));
-  const auto room = static_cast<std::size_t>(plan.room);
-  const std::size_t used = taken_before_sweep_ > taken ? taken_before_sweep_ - taken : 0;
-  const std::uint64_t now = platform::NowNs();
-  if (now - kept_free_since_ >= kTrimEveryNs) {
-    const double seconds = static_cast<double>(now - kept_free_since_) / kTrimEveryNs;
-    kept_free_bytes_ =
-        static_cast<std::size_t>(static_cast<double>(kept_free_bytes_) * std::pow(0.75, seconds));
-    kept_free_since_ = now;
-  }
-  kept_free_bytes_ = std::max({room, used, kept_free_bytes_});
-  state_.pool.TrimTo(kept_free_bytes_);
 }
 
 void HeapImpl::Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count) {

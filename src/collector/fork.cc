@@ -82,7 +82,7 @@ void HeapImpl::ForgetOtherMutators() {
     for (const Delivery& delivery : mutator->deliveries) {
       delivery.core->EndVanished(delivery.record);
       MutexLock lock(state_.ready_mutex);
-      delivery.core->EndTurn();
+      delivery.core->EndTurn(*mutator);
     }
     mutator->Vanish();
   }

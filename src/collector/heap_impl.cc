@@ -57,13 +57,9 @@ std::size_t ReserveFor(const HeapOptions& options) {
 HeapImpl::HeapImpl(const HeapOptions& options)
     : state_(Complete(options), ReserveFor(Complete(options))),
       markers_(state_, marking_, state_.options.marker_threads),
-      pacer_(state_.options.initial_heap_bytes, state_.options.growth_factor,
-             state_.options.max_heap_bytes) {
+      planner_(state_) {
   state_.marking = &marking_;
   state_.logs = LogIsOn();
-  const Pacer::Plan plan = pacer_.First();
-  state_.accounting.SetBudget(plan.budget, plan.reserve, plan.room);
-  state_.accounting.SetNativeRoom(pacer_.NativeRoom(0, state_.options.max_heap_bytes));
   EnterInDirectory(state_);
   try {
     StartThreads();
@@ -204,18 +200,18 @@ std::vector<std::shared_ptr<RegistryCore>> AllRegistries(HeapState& state) {
 // While one lives, no other thread's safepoint runs callbacks.
 class ShutdownScope {
  public:
-  explicit ShutdownScope(MutatorImpl& mutator) : mutator_(mutator) { Count(1); }
+  explicit ShutdownScope(MutatorImpl& mutator) : mutator_(mutator) {
+    mutator_.state.shutdowns.Add(1);
+    mutator_.shutdowns++;
+  }
   ShutdownScope(const ShutdownScope&) = delete;
   ShutdownScope& operator=(const ShutdownScope&) = delete;
-  ~ShutdownScope() { Count(-1); }
-
- private:
-  void Count(int delta) {
-    MutexLock lock(mutator_.state.ready_mutex);
-    mutator_.state.shutdowns += delta;
-    mutator_.shutdowns += delta;
+  ~ShutdownScope() {
+    mutator_.state.shutdowns.Subtract(1);
+    mutator_.shutdowns--;
   }
 
+ private:
   MutatorImpl& mutator_;
 };
 
@@ -223,7 +219,13 @@ class ShutdownScope {
 
 std::size_t HeapImpl::DeliverAllQueued() {
   std::size_t ran = 0;
-  for (const auto& core : AllRegistries(state_)) ran += core->RunQueued(SIZE_MAX);
+  const auto registries = AllRegistries(state_);
+  try {
+    for (const auto& core : registries) ran += core->RunAllQueued();
+  } catch (...) {
+    for (const auto& core : registries) core->AnnounceAgain();
+    throw;
+  }
   return ran;
 }
 

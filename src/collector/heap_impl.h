@@ -17,7 +17,7 @@
 #include "elegy/heap.h"
 #include "elegy/testing.h"
 #include "src/collector/marker_pool.h"
-#include "src/collector/pacer.h"
+#include "src/collector/planner.h"
 #include "src/collector/step_gate.h"
 #include "src/heap/heap_state.h"
 #include "src/mark/marker.h"
@@ -108,7 +108,6 @@ class HeapImpl {
   void ClearAndQueue(CycleReport& report);
   void TurnBarrierOff();
   void Sweep(CycleReport& report);
-  void PlanNext(const CycleReport& report);
 
   void Notify(HeapEvent::Kind kind, std::uint64_t cycle, std::uint64_t count);
   std::size_t DeliverAllQueued();
@@ -117,7 +116,7 @@ class HeapImpl {
   HeapState state_;
   MarkingState marking_;
   MarkerPool markers_;
-  Pacer pacer_;
+  Planner planner_;
   StepGate gate_;
 
   // Shutdown(kDeliverAll): the next cycle is to condemn all registered targets.
@@ -130,11 +129,6 @@ class HeapImpl {
   std::uint64_t allocated_at_last_flip_ = 0;
   std::uint64_t allocated_at_start_ = 0;
   std::uint64_t allocated_at_end_ = 0;
-  std::size_t taken_before_sweep_ = 0;
-  std::size_t kept_free_bytes_ = 0;
-  std::uint64_t external_at_start_ = 0;
-  std::uint64_t closed_at_start_ = 0;
-  std::uint64_t kept_free_since_ = 0;  // when the figure was last lowered; by the clock
   PhaseTimes marking_times_, clearing_times_, sweeping_times_;
 
   Mutex observer_mutex_;

@@ -12,22 +12,34 @@
 // or as much as in the least room where the last cycle's marker had no core of its own: what is
 // born while it marks counts as alive, so that the next cycle has less room and takes as long,
 // until they meet the limit and wait.
+//
+// Native memory that objects keep counts towards the goal while it is alive. Once its object has
+// been found dead it does not, though it is given back only by the callback: nothing is added to
+// the budget then. Otherwise a flood that waits for each cycle would find the more room the more of
+// it has died.
 
 #ifndef ELEGY_SRC_COLLECTOR_PACER_H_
 #define ELEGY_SRC_COLLECTOR_PACER_H_
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+
+#include "src/heap/accounting.h"
 
 namespace elegy::internal {
 
+// How much lies between two readings of what only grows, but for what is taken off again: a mutator
+// counts a run of cells when it claims it, and takes off what it has not used when it gives it
+// back.
+inline std::uint64_t Grown(std::uint64_t before, std::uint64_t after) {
+  return after > before ? after - before : 0;
+}
+
 class Pacer {
  public:
-  struct Plan {
-    std::int64_t budget;   // may be allocated until the next cycle starts
-    std::int64_t reserve;  // and then until mutators help to mark
-    std::int64_t room;     // and in all until the heap has reached its goal
-  };
+  using Plan = BudgetPlan;
 
   Pacer(std::uint64_t initial_bytes, double growth_factor, std::uint64_t max_bytes)
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
@@ -46,26 +58,28 @@ class Pacer {
   }
 
   struct Outcome {
-    std::uint64_t live;            // found alive, with the external bytes that it keeps
-    std::uint64_t pending;         // external bytes of the dead, until their callbacks have run,
-                                   // and of what has not been judged
-    std::uint64_t during_marking;  // allocated while the cycle marked
-    std::uint64_t since_flip;      // allocated since, not counted in live
+    std::uint64_t live_objects;    // found alive
+    std::uint64_t live_external;   // native memory that they keep
+    std::uint64_t unjudged;        // native memory told of since the cycle began
+    std::uint64_t during_marking;  // allocated or told of while the cycle marked
+    std::uint64_t since_flip;      // allocated since, not counted in live_objects
     std::uint64_t within_limit;    // can be allocated until max_heap_bytes, as fragmented as it is
     double marker_share;           // of a core, while it had something to mark
   };
 
-  // What is pending now will be given back to the budget, so it is taken from it first.
   Plan After(const Outcome& outcome) {
     expected_ = std::max<double>(static_cast<double>(outcome.during_marking), expected_ * kDecay);
-    const auto live = static_cast<double>(outcome.live);
+    const auto objects = static_cast<double>(outcome.live_objects);
+    const double live = objects + static_cast<double>(outcome.live_external);
     const double growth =
         std::max(live * growth_ - live, static_cast<double>(initial_) * kLeastGrowth);
-    const double spent = static_cast<double>(outcome.pending + outcome.since_flip);
-    const double room =
-        std::min(growth - spent, static_cast<double>(outcome.within_limit) * kMostOfLimit);
-    const double least = LeastRoom(live + static_cast<double>(outcome.pending));
-    return Divide(static_cast<std::int64_t>(std::max(room, least)),
+    const auto unjudged = static_cast<double>(outcome.unjudged);
+    const double wanted = std::max(growth - unjudged - static_cast<double>(outcome.since_flip),
+                                   LeastRoom(live + unjudged));
+    // The limit is one of objects, whatever native memory they keep.
+    const double possible =
+        std::max(static_cast<double>(outcome.within_limit) * kMostOfLimit, LeastRoom(objects));
+    return Divide(static_cast<std::int64_t>(std::min(wanted, possible)),
                   outcome.marker_share < kOwnCore ? 0 : kUnassisted);
   }
 
@@ -101,6 +115,30 @@ class Pacer {
   const double growth_;
   const std::uint64_t max_;
   double expected_ = 0;
+};
+
+// How much free memory the heap keeps: what recent cycles have used, and less by a quarter in each
+// second since, so that a heap in a steady state keeps its memory. To get and clear a page costs as
+// much as to allocate it full of objects.
+class KeptFree {
+ public:
+  // At the end of a cycle that leaves `room` until the next, and has freed `used`; by the clock.
+  std::size_t After(std::uint64_t now_ns, std::size_t room, std::size_t used) {
+    if (now_ns - since_ns_ >= kEveryNs) {
+      const double seconds = static_cast<double>(now_ns - since_ns_) / kEveryNs;
+      bytes_ = static_cast<std::size_t>(static_cast<double>(bytes_) * std::pow(kShare, seconds));
+      since_ns_ = now_ns;
+    }
+    bytes_ = std::max({room, used, bytes_});
+    return bytes_;
+  }
+
+ private:
+  static constexpr std::uint64_t kEveryNs = 1'000'000'000;
+  static constexpr double kShare = 0.75;
+
+  std::size_t bytes_ = 0;
+  std::uint64_t since_ns_ = 0;  // when the figure was last lowered
 };
 
 }  // namespace elegy::internal

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "src/base/chaos.h"
 #include "src/heap/histogram.h"
@@ -27,6 +28,12 @@ namespace elegy::internal {
 
 // Orderings are relaxed, for these are sums that nothing else hangs on, but where two of them have
 // to be seen together.
+struct BudgetPlan {
+  std::int64_t budget;   // may be allocated until the next cycle starts
+  std::int64_t reserve;  // and then until mutators help to mark
+  std::int64_t room;     // between what was left of the last cycle and the goal
+};
+
 class Accounting {
  public:
   // Adds to what counts towards max_heap_bytes, if there is room beside what is held back.
@@ -46,6 +53,7 @@ class Accounting {
   bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
     if (!TryTake(bytes, max_bytes + Held())) return false;
     native_.fetch_add(bytes, std::memory_order_relaxed);  // as above
+    native_told.Add(bytes);
     if (Fits(max_bytes)) return true;
     GiveNative(bytes);
     return false;
@@ -82,11 +90,11 @@ class Accounting {
                                      static_cast<std::uint64_t>(bytes));
   }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
-  // `room`: how much lies between what was left of the last cycle and the goal.
-  void SetBudget(std::int64_t budget, std::int64_t reserve, std::int64_t room) {
-    budget_.store(budget, std::memory_order_relaxed);          // as above
-    reserve_.store(reserve, std::memory_order_relaxed);        // as above
-    far_.store(budget - 2 * room, std::memory_order_relaxed);  // as above
+  // To the plan's, less what has been spent since `before` was read.
+  void ChangeBudget(std::int64_t before, const BudgetPlan& plan) {
+    budget_.fetch_add(plan.budget - before, std::memory_order_relaxed);  // as above
+    reserve_.store(plan.reserve, std::memory_order_relaxed);             // as above
+    far_.store(plan.budget - 2 * plan.room, std::memory_order_relaxed);  // as above
   }
   // Where mutators help to mark.
   bool BeyondGoal() const {
@@ -121,16 +129,24 @@ class Accounting {
   // And those that the program has given back by itself: by a call outside all callbacks and
   // destructors, or with the registration of a target that may live.
   Counter external_closed;
-  // External bytes of targets that have died and whose callbacks are still to run.
+  // External bytes of targets that have been found dead and whose callbacks have still to run.
   Counter pending_external;
+  // All that weak tables and records have ever taken.
+  Counter native_told;
 
  private:
   // Whether what is in use, with native memory, is within the limit.
   bool Fits(std::size_t max_bytes) const {
-    const std::size_t taken = taken_.load(std::memory_order_seq_cst);  // see the head of this file
-    ELEGY_CHAOS_POINT("taken read, held not");
-    const std::size_t held = held_.load(std::memory_order_seq_cst);
-    return taken <= held || taken - held <= max_bytes;
+    std::size_t before;
+    std::size_t taken = taken_.load(std::memory_order_seq_cst);  // see the head of this file
+    do {
+      ELEGY_CHAOS_POINT("taken read, held not");
+      const std::size_t held = held_.load(std::memory_order_seq_cst);
+      if (taken <= held || taken - held <= max_bytes) return true;
+      // What has gone to the pool meanwhile is no longer held, but was still taken.
+      before = std::exchange(taken, taken_.load(std::memory_order_seq_cst));
+    } while (taken < before);
+    return false;
   }
 
   std::atomic<std::size_t> taken_{0};

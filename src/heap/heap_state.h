@@ -27,6 +27,7 @@
 #include "src/heap/histogram.h"
 #include "src/heap/object_ref.h"
 #include "src/heap/root_table.h"
+#include "src/heap/shape.h"
 #include "src/heap/space.h"
 #include "src/platform/platform.h"
 
@@ -83,6 +84,14 @@ struct HeapState : HeapCore {
     if (delta > 0) accounting.external_told.Add(static_cast<std::uint64_t>(delta));
     Spend(delta);
   }
+  // Given back by a callback that the heap does not know of: the last plan has counted it as alive,
+  // and allowed the heap to grow accordingly.
+  void CloseInCallback(std::int64_t bytes) {
+    accounting.AdjustExternal(-bytes);
+    constexpr double kMost = 1e18;
+    Spend(static_cast<std::int64_t>(
+        std::min(static_cast<double>(bytes) * (options.growth_factor - 1), kMost)));
+  }
   void Spend(std::int64_t bytes) {
     if (accounting.Spend(bytes) <= 0) request.AskIfIdle();
   }
@@ -101,6 +110,7 @@ struct HeapState : HeapCore {
   ObjectBits MarkBits() const { return pool.Bits(MarkWhich()); }
 
   const HeapOptions options;
+  const Shape* const shapes = g_shapes;  // of the copy of elegy that made the heap
   BlockPool pool;
   SpaceTable spaces;
   std::atomic<std::uint32_t> mark_which{0};
@@ -155,8 +165,7 @@ struct HeapState : HeapCore {
   std::vector<std::shared_ptr<RegistryCore>> registries ELEGY_GUARDED_BY(registries_mutex);
   bool shut_down ELEGY_GUARDED_BY(registries_mutex) = false;
   Mutex ready_mutex;
-  // Calls of Shutdown under way: other mutators' safepoints run nothing.
-  int shutdowns ELEGY_GUARDED_BY(ready_mutex) = 0;
+  Counter shutdowns;  // calls of Shutdown under way
   std::list<std::shared_ptr<RegistryCore>> ready_any ELEGY_GUARDED_BY(ready_mutex);
   RecordCounters records;
 
@@ -196,6 +205,8 @@ struct HeapState : HeapCore {
 // The heap whose objects the calling thread marks or destroys: as a thread of its collector, or as
 // a mutator that helps it to mark.
 inline constinit thread_local const HeapState* t_collecting = nullptr;
+// The heap of the object whose destructor the calling thread runs.
+inline constinit thread_local const HeapState* t_destroying = nullptr;
 
 inline HeapState& StateOf(MutatorCore& mutator) { return static_cast<HeapState&>(*mutator.heap); }
 

@@ -109,6 +109,15 @@ void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
   mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
 }
 
+// Types are numbered by tables of the copy of elegy that allocates.
+void CheckOneCopy(const HeapState& state) {
+  if (state.shapes == g_shapes) [[likely]]
+    return;
+  Fail(
+      "an elegy::Make by another copy of elegy in this process than made the heap: a library has "
+      "hidden its own, for instance by -Wl,--exclude-libs");
+}
+
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
 // collector alone, so that no allocation runs a destructor.
 void ReuseBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32_t>& blocks) {
@@ -133,14 +142,13 @@ void ReuseHeldBlocks(MutatorImpl& mutator, Space& space, std::vector<std::uint32
       blocks);
 }
 
-// A fresh block, for whose bytes there is room; or kNoBlock if another cycle may help.
-std::size_t FreshBlock(MutatorImpl& mutator, Space& space, int cycles) {
+// A fresh block, for whose bytes there is room; or kNoBlock.
+std::size_t FreshBlock(MutatorImpl& mutator, Space& space) {
   HeapState& state = mutator.state;
   std::size_t block = BlockPool::kNoBlock;
   try {
     block = state.pool.Take(1);
     if (block == BlockPool::kNoBlock) {
-      if (!AnotherCycleMayHelp(cycles)) throw std::bad_alloc();
       state.accounting.Give(kBlockBytes);
       return block;
     }
@@ -177,6 +185,7 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
   std::vector<std::uint32_t>& blocks = owned.spares;
   blocks.reserve(Space::kMostTaken);  // first, for it may throw
   for (WaitedForRoom waited;;) {
+    bool pool_is_empty = false;
     ReuseBlocks(mutator, space, blocks);
     if (blocks.empty()) {
       YieldBeyondGoal(state);
@@ -184,13 +193,17 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
     }
     if (blocks.empty()) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
-        const std::size_t block = FreshBlock(mutator, space, waited.cycles);
-        if (block != BlockPool::kNoBlock) blocks.push_back(static_cast<std::uint32_t>(block));
+        const std::size_t block = FreshBlock(mutator, space);
+        pool_is_empty = block == BlockPool::kNoBlock;
+        if (!pool_is_empty) blocks.push_back(static_cast<std::uint32_t>(block));
       }
       if (blocks.empty()) space.TakeScarce(state.pool, mutator.epoch, blocks);
     }
     if (UseSpare(owned)) return;
-    if (IsHopeless(state, kBlockBytes, waited.cycles)) throw std::bad_alloc();
+    if ((pool_is_empty && !AnotherCycleMayHelp(waited.cycles)) ||
+        IsHopeless(state, kBlockBytes, waited.cycles)) {
+      throw std::bad_alloc();
+    }
     AwaitRoom(mutator, waited);
   }
 }
@@ -362,6 +375,7 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                      std::size_t alignment) {
   ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
   auto& mutator = static_cast<MutatorImpl&>(core);
+  CheckOneCopy(mutator.state);
   const auto stride = static_cast<std::uint32_t>(std::min(bytes, kMaxSmallBytes));
   const std::uint32_t number = AssignSpace(type, stride);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
@@ -371,9 +385,12 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed) {
   auto& mutator = static_cast<MutatorImpl&>(core);
+  CheckOneCopy(mutator.state);
   const std::uint32_t first = AssignArraySpaces(type);
-  if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, zeroed);
-  const std::size_t size_class = ArrayClassOf(bytes, alignment);
+  // So that end() lies within the array's own memory: on a stack it keeps the array, too.
+  const std::size_t with_end = bytes + 1;
+  if (with_end > kMaxSmallBytes) return AllocateLarge(mutator, type, with_end, zeroed);
+  const std::size_t size_class = ArrayClassOf(with_end, alignment);
   const auto number = first + static_cast<std::uint32_t>(size_class);
   const std::uint32_t stride = kArraySizes[size_class];
   void* cell;

@@ -20,6 +20,12 @@
 namespace elegy::internal {
 
 void FailNotAttached() {
+  if (t_collecting != nullptr) {
+    Fail(
+        "a destructor, a Trace, an observer or an on_ready makes, reads or writes something "
+        "managed: what has to be done with managed objects when one has died belongs into the "
+        "callback of a FinalizationRegistry");
+  }
   Fail("this thread is not attached to a heap: it needs an elegy::Mutator");
 }
 
@@ -33,7 +39,7 @@ bool IsOnStack(const MutatorImpl& mutator, const void* slot) {
 // object whose destructor runs; one of a heap that the thread is not attached to is a misuse.
 [[gnu::noinline]] void CheckForeignSlot(const void* slot) {
   if (t_mutator != nullptr && (HeapCount() == 1 || IsOnStack(CurrentImpl(), slot))) return;
-  if (t_collecting != nullptr && t_collecting->Contains(slot)) return;
+  if (t_destroying != nullptr && t_destroying->Contains(slot)) return;
   if (FindHeap(slot) == nullptr) return;
   if (t_mutator == nullptr) FailNotAttached();
   Fail("a store to a slot of another heap than this thread's mutator is attached to");

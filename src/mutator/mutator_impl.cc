@@ -3,6 +3,7 @@
 #include "src/mutator/mutator_impl.h"
 
 #include <atomic>
+#include <exception>
 
 #include "elegy/internal/allocate.h"
 #include "src/base/chaos.h"
@@ -36,10 +37,13 @@ MutatorImpl::MutatorImpl(HeapState& heap_state) : state(heap_state), id(NextId()
   control.store(kRecordsReady, std::memory_order_relaxed);  // published by the lock
 }
 
-void CheckThread(const MutatorImpl& mutator) {
-  if (t_mutator == &mutator) return;
+void FailWrongThread() {
   if (t_mutator == nullptr) FailNotAttached();
   Fail("an elegy::Mutator is used on another thread than it was made on");
+}
+
+void CheckThread(const MutatorImpl& mutator) {
+  if (t_mutator != &mutator) FailWrongThread();
 }
 
 void CheckUse(const MutatorImpl& mutator) {
@@ -49,6 +53,11 @@ void CheckUse(const MutatorImpl& mutator) {
         "a safepoint, an elegy::Make or a callback inside an elegy::BlockingRegion, where nothing "
         "managed may be touched");
   }
+}
+
+bool MutatorImpl::MayWait() const {
+  return constructing == nullptr && blocking_depth == 0 && deliveries.empty() &&
+         std::uncaught_exceptions() == 0;
 }
 
 // Blocked while it waits for the lock, so that whoever holds it need not wait for this thread.
@@ -85,10 +94,7 @@ void MutatorImpl::Vanish() {
   constructing = nullptr;
   for (void* object : unfinished) AbandonCell(*this, object);
   GiveUpBlocks(*this);
-  {
-    MutexLock lock(state.ready_mutex);
-    state.shutdowns -= shutdowns;
-  }
+  state.shutdowns.Subtract(shutdowns);
   MutexLock lock(state.mutators_mutex);
   state.mutators.erase(id);
   state.attached.fetch_sub(1, std::memory_order_acq_rel);  // as declared

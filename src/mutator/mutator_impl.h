@@ -2,7 +2,7 @@
 //
 // All of it belongs to the mutator's thread; while that thread is inside a BlockingRegion and the
 // collector answers a handshake in its place, to the collector (src/mutator/handshake.h says how
-// the two take turns). `ready` and `shutdowns` are shared, under the heap's ready_mutex.
+// the two take turns). `ready` is shared, under the heap's ready_mutex.
 
 #ifndef ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
 #define ELEGY_SRC_MUTATOR_MUTATOR_IMPL_H_
@@ -69,6 +69,8 @@ class MutatorImpl : public MutatorCore {
   MutatorImpl(const MutatorImpl&) = delete;
   MutatorImpl& operator=(const MutatorImpl&) = delete;
   void Detach();
+  // Whether Detach may be preceded by a wait.
+  bool MayWait() const;
   // The same for a mutator whose thread has ceased to be: in a forked child, while nothing
   // collects. Before the fork, while the mutator is kept blocked, NoteUnfinished.
   void Vanish();
@@ -103,6 +105,7 @@ class MutatorImpl : public MutatorCore {
   std::size_t taken_unassisted = 0;
 
   // Native memory (src/mutator/external_debt.h).
+  std::size_t told_too_much = 0;  // bytes since it last waited or owed to
   bool owes_wait = false;
 
   // Marking.
@@ -137,7 +140,11 @@ class MutatorImpl : public MutatorCore {
 
   // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
   std::list<std::shared_ptr<RegistryCore>> ready;
-  int shutdowns = 0;  // calls of Heap::Shutdown that this thread is in; shared likewise
+  // Calls of Heap::Shutdown that this thread is in.
+  std::uint64_t shutdowns = 0;
+  // Whether it runs no callback at its safepoints, for another thread is in Shutdown. Who has
+  // answered a handshake since that began knows of it.
+  bool LeavesCallbacksToShutdown() const { return shutdowns == 0 && state.shutdowns.Get() != 0; }
 };
 
 // The attached thread's mutator; fatal, with a message, if there is none.

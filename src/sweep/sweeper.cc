@@ -47,6 +47,17 @@ void ForEachBit(std::uint64_t bits, std::size_t first, F&& each) {
   }
 }
 
+class DestroyingScope {
+ public:
+  explicit DestroyingScope(const HeapState& heap) : outer_(std::exchange(t_destroying, &heap)) {}
+  DestroyingScope(const DestroyingScope&) = delete;
+  DestroyingScope& operator=(const DestroyingScope&) = delete;
+  ~DestroyingScope() { t_destroying = outer_; }
+
+ private:
+  const HeapState* const outer_;
+};
+
 // Sweeps one small block and returns how many of its objects live.
 std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
                        std::uint32_t epoch) {
@@ -59,6 +70,7 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
     const std::uint64_t marked = marks.Word(block, word);
     const std::uint64_t was = allocated.Word(block, word);
     if (type.destroy != nullptr) {
+      const DestroyingScope scope(heap);
       ForEachBit(was & ~marked, word * 64, [&](std::size_t index) {
         type.destroy(heap.pool.Address(block) + index * info.Stride());
       });
@@ -136,6 +148,7 @@ void SweepSpace(HeapState& heap, Space& space, std::uint32_t epoch) {
 
 void DestroyLarge(HeapState& heap, std::size_t head) {
   const TypeInfo& type = *heap.pool.Info(head).Type();
+  const DestroyingScope scope(heap);
   if (type.destroy != nullptr) type.destroy(heap.pool.Address(head));
 }
 
@@ -216,6 +229,7 @@ void DestroyAll(HeapState& heap) {
     space.ForEachBlock([&](std::size_t block) {
       const TypeInfo& type = space.Type();
       if (type.destroy == nullptr) return;
+      const DestroyingScope scope(heap);
       for (std::size_t word = 0; word < kWordsPerBlock; word++) {
         ForEachBit(heap.MarkBits().Word(block, word), word * 64, [&](std::size_t index) {
           type.destroy(heap.pool.Address(block) + index * space.Stride());

@@ -74,7 +74,7 @@ class Turn {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    if (mutator.state.shutdowns > mutator.shutdowns) return;
+    if (mutator.LeavesCallbacksToShutdown()) return;
     core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
     if (core_ == nullptr) {
       core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);
@@ -91,7 +91,7 @@ class Turn {
   ~Turn() {
     if (!is_outermost_) return;
     MutexLock lock(mutator_.state.ready_mutex);
-    core_->EndTurn();
+    core_->EndTurn(mutator_);
   }
 
   RegistryCore* core() const { return core_.get(); }
@@ -131,7 +131,7 @@ std::size_t RunReady(MutatorImpl& mutator, std::size_t max_callbacks) {
     const Turn turn(mutator, passed);
     if (turn.core() == nullptr) break;
     ELEGY_CHAOS_POINT("registry found ready");
-    const std::size_t some = turn.core()->Cleanup(max_callbacks - ran);
+    const std::size_t some = turn.core()->RunAtSafepoint(mutator, max_callbacks - ran);
     if (some == 0) passed.Add(turn.core());
     ran += some;
   }

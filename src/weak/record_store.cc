@@ -5,6 +5,7 @@
 
 #include "elegy/internal/layout.h"
 #include "elegy/internal/table_memory.h"
+#include "src/mutator/external_debt.h"
 
 namespace elegy::internal {
 
@@ -30,6 +31,7 @@ void RecordStore::AddSlab() {
       std::max(std::min(doubled, kMostSlabBytes), RoundUp(record_bytes_, kMaxAlignment));
   slabs_.reserve(slabs_.size() + 1);
   heap_.TakeNative(bytes);
+  OweWaitIfFarBeyondGoal(heap_, bytes);
   try {
     auto* const memory = static_cast<std::byte*>(AllocateTable(bytes));
     slabs_.push_back({memory, bytes, 0, bytes / record_bytes_});
@@ -49,6 +51,7 @@ std::uint32_t RecordStore::NewExtra(void* token, std::size_t external_bytes) {
   if (free_extra_ == 0) {
     if (extras_.size() == std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
     heap_.TakeNative(kExtraBytes);
+    OweWaitIfFarBeyondGoal(heap_, kExtraBytes);
     try {
       extras_.push_back({token, external_bytes});
     } catch (...) {
@@ -60,14 +63,14 @@ std::uint32_t RecordStore::NewExtra(void* token, std::size_t external_bytes) {
   }
   const std::uint32_t number = free_extra_;
   Extra& extra = extras_[number - 1];
-  free_extra_ = extra.next_free;
+  free_extra_ = extra.place;
   extra = {token, external_bytes};
   return number;
 }
 
 void RecordStore::FreeExtra(Record& record) {
   if (record.extra == 0) return;
-  ExtraOf(record)->next_free = free_extra_;
+  ExtraOf(record)->place = free_extra_;
   free_extra_ = record.extra;
   record.extra = 0;
 }

@@ -1,7 +1,7 @@
 // A registry's records: where they lie, which are free, and what only some of them have.
 //
 // Records lie in slabs that double in size up to kMostSlabBytes; large ones lie on huge pages, for
-// most of the time of a registration used to be the system's for fresh memory. A record's memory is
+// fresh memory in small pages would take most of the time of a registration. A record's memory is
 // first touched when it is first used or reserved, and is given back with the store. A token and
 // external bytes stand beside, in an Extra, so that a record without them, and with a held value of
 // 8 bytes, takes 40 bytes.
@@ -71,8 +71,8 @@ class RecordStore {
   struct Extra {
     void* token = nullptr;  // the object's start; null: none, or dead
     std::size_t external_bytes = 0;
-    std::uint32_t next_free = 0;
-    std::uint32_t place = 0;  // among the records of its token
+    std::uint32_t place = 0;  // among the records of its token; of a free one, the next of those
+    bool is_pending = false;  // counted in Accounting::pending_external
   };
 
   // Of records that take so many bytes each, their held values behind them.

@@ -144,7 +144,7 @@ inline RecordName RegistryCore::Publish(Record& record, void* target,
   Count(registered_);
   if (options.external_bytes != 0) {
     heap_.AdjustExternal(static_cast<std::int64_t>(options.external_bytes));
-    OweWaitIfFarBeyondGoal(CurrentImpl());
+    OweWaitIfFarBeyondGoal(heap_, options.external_bytes);
   }
   return name;
 }
@@ -232,16 +232,14 @@ void RegistryCore::ForgetToken(Record& record) {
   if (records.empty()) by_token_.erase(found);
 }
 
-void RegistryCore::Unqueue(const Record& record) {
-  if (const std::size_t bytes = store_->ExternalBytesOf(record)) {
-    heap_.accounting.pending_external.Subtract(bytes);
-  }
-  AddQueued(~std::size_t{0});
-}
-
+// To the budget, too, unless the plan has had them since their target was found dead.
 void RegistryCore::GiveBackExternal(const Record& record) {
-  const std::size_t bytes = store_->ExternalBytesOf(record);
-  if (bytes != 0) heap_.AdjustExternal(-static_cast<std::int64_t>(bytes));
+  const RecordStore::Extra* const extra = store_->ExtraOf(record);
+  if (extra == nullptr || extra->external_bytes == 0) return;
+  const auto bytes = static_cast<std::int64_t>(extra->external_bytes);
+  if (!extra->is_pending) return heap_.AdjustExternal(-bytes);
+  heap_.accounting.AdjustExternal(-bytes);
+  heap_.accounting.pending_external.Subtract(extra->external_bytes);
 }
 
 void RegistryCore::CountClosed(const Record& record) {
@@ -259,7 +257,7 @@ void RegistryCore::BeginEnd(Record& record, bool cancelled) {
   record.SetState(Record::State::kEnding);
   GiveBackExternal(record);
   (cancelled ? heap_.records.cancelled : heap_.records.dropped).Add(1);
-  if (was_queued) Unqueue(record);
+  if (was_queued) AddQueued(~std::size_t{0});
   store_->FreeExtra(record);
 }
 

@@ -105,7 +105,7 @@ Record* RegistryCore::Drain::Take(bool* more) {
 void RegistryCore::Drain::Call(Record& record) {
   core_.ForgetToken(record);
   record.generation++;
-  if (record.GetState() == Record::State::kQueued) core_.Unqueue(record);
+  if (record.GetState() == Record::State::kQueued) core_.AddQueued(~std::size_t{0});
   record.SetState(Record::State::kRunning);
   mutator_->deliveries.back().record = &record;
   ShadeDropped(core_.heap_, core_.ops_, core_.HeldOf(record));
@@ -175,20 +175,55 @@ void RegistryCore::EndVanished(Record* record) {
   AddRunning(~std::size_t{0});
 }
 
-bool RegistryCore::RunNow(RecordName name) { return Drain(*this).Run(name); }
+bool RegistryCore::RunNow(std::shared_ptr<RegistryCore>& handle, RecordName name) {
+  std::shared_ptr<RegistryCore> core = std::move(handle);
+  if (core == nullptr) return false;
+  try {
+    return Drain(*core).Run(name);
+  } catch (...) {
+    // There was no memory for the call: the handle can be used again.
+    if (core->CanEnd(name)) handle = std::move(core);
+    throw;
+  }
+}
+
+bool RegistryCore::CanEnd(RecordName name) {
+  MutexLock lock(mutex_);
+  return !IsClosed() && Names(name) && name.record->CanEnd();
+}
 
 // Without the limit a callback that ends its turn would, with many records queued, take as many
 // frames as there are records.
 std::size_t RegistryCore::Cleanup(std::size_t max_callbacks) {
   if (HasQueued() && CurrentImpl().deliveries.size() >= kDeepest) return 0;
-  return RunQueued(max_callbacks);
-}
-
-std::size_t RegistryCore::RunQueued(std::size_t max_callbacks) {
   Drain drain(*this);
   std::size_t ran = 0;
   while (ran < max_callbacks && drain.RunNext()) ran++;
   return ran;
+}
+
+std::size_t RegistryCore::RunAtSafepoint(MutatorImpl& mutator, std::size_t max_callbacks) {
+  if (HasQueued() && mutator.deliveries.size() >= kDeepest) return 0;
+  Drain drain(*this);
+  std::size_t ran = 0;
+  while (ran < max_callbacks && !mutator.LeavesCallbacksToShutdown() && drain.RunNext()) ran++;
+  return ran;
+}
+
+// No more than are queued now: other threads may register and drop as fast as these run.
+std::size_t RegistryCore::RunAllQueued() {
+  Drain drain(*this);
+  std::size_t ran = 0;
+  for (std::size_t left = queued_.load(std::memory_order_acquire);  // as HasQueued
+       left > 0 && drain.RunNext(); left--) {
+    ran++;
+  }
+  return ran;
+}
+
+void RegistryCore::AnnounceAgain() {
+  MutexLock lock(mutex_);
+  starved_ = HasQueued();
 }
 
 // Queues a record if its target is dead.
@@ -200,8 +235,9 @@ bool RegistryCore::Queue(Record& record, const Liveness& liveness) {
   if (state != Record::State::kLive || liveness.IsLive(record.target)) return false;
   record.SetState(Record::State::kQueued);
   record.in_queue = true;
-  if (const std::size_t bytes = store_->ExternalBytesOf(record)) {
-    heap_.accounting.pending_external.Add(bytes);
+  if (RecordStore::Extra* const extra = store_->ExtraOf(record)) {
+    extra->is_pending = true;
+    heap_.accounting.pending_external.Add(extra->external_bytes);
   }
   return true;
 }

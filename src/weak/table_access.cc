@@ -9,6 +9,7 @@
 #include "elegy/internal/weak_cell.h"
 #include "src/base/check.h"
 #include "src/mutator/waiting.h"
+#include "src/mutator/weak_access.h"
 
 namespace elegy::internal {
 
@@ -21,8 +22,11 @@ class ShadingVisitor final : public Visitor {
 
  private:
   void OnSlot(const void*, void* target) override {
-    if (counts_ && !Count(target)) return;
-    mutator_.Shade(target);
+    if (!counts_) return mutator_.Shade(target);
+    if (!Count(target)) return;
+    // Marked, as by a weak read, so that what many values refer to counts once.
+    if (!mutator_.state.AllScanned()) return mutator_.Shade(target);
+    Resurrect(mutator_, mutator_.state.Resolve(target));
   }
   void OnWeakCell(const WeakCell&) override {}
   void OnTable(TracedTable&) override {}

@@ -44,8 +44,7 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
     heap.accounting.GiveNative(bytes);
     throw;
   }
-  MutatorImpl* const mutator = CurrentImplOrNull();
-  if (mutator != nullptr && &mutator->state == &heap) OweWaitIfFarBeyondGoal(*mutator);
+  OweWaitIfFarBeyondGoal(heap, bytes);
   auto* const arrays = ::new (memory) TableArrays;
   arrays->capacity_ = static_cast<std::uint32_t>(capacity);
   arrays->mask_ = slots - 1;

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "elegy/internal/weak_cell.h"
+#include "src/mutator/external_debt.h"
 #include "src/mutator/weak_access.h"
 #include "src/weak/table_access.h"
 
@@ -34,6 +35,7 @@ void TableBytes::CheckMutator() const { CheckUserOfTable(heap_); }
 
 void TableBytes::Take(std::size_t bytes) {
   heap_.TakeNative(bytes);
+  OweWaitIfFarBeyondGoal(heap_, bytes);
   bytes_ += bytes;
 }
 

@@ -14,8 +14,9 @@ constexpr std::uint64_t kInitial = 16 * kMib;
 constexpr std::uint64_t kLimit = 1024 * kMib;
 
 Pacer::Outcome Found(std::uint64_t live_mib) {
-  return {.live = live_mib * kMib,
-          .pending = 0,
+  return {.live_objects = live_mib * kMib,
+          .live_external = 0,
+          .unjudged = 0,
           .during_marking = 0,
           .since_flip = 0,
           .within_limit = kLimit - live_mib * kMib,
@@ -85,11 +86,22 @@ TEST(HeapPacerTest, ThereIsRoomForASixteenthOfAllThatMayLive) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(0);
   EXPECT_EQ(pacer.After(outcome).room, 40 * kMib);
-  outcome.pending = 512 * kMib;
+  outcome.unjudged = 512 * kMib;
   EXPECT_EQ(pacer.After(outcome).room, 32 * kMib);
   outcome = Found(160);
-  outcome.pending = 320 * kMib;
+  outcome.unjudged = 320 * kMib;
   EXPECT_EQ(pacer.After(outcome).room, 30 * kMib);
+}
+
+// Native memory that lives is a part of the heap that may grow, but not of what the limit is of.
+TEST(HeapPacerTest, LivingNativeMemoryGivesNoRoomBeyondTheLimit) {
+  Pacer pacer(kInitial, 2.0, kLimit);
+  Pacer::Outcome outcome = Found(8);
+  outcome.live_external = 2048 * kMib;
+  outcome.within_limit = 4096 * kMib;
+  EXPECT_EQ(pacer.After(outcome).room, 2056 * kMib);
+  outcome.within_limit = 56 * kMib;
+  EXPECT_EQ(pacer.After(outcome).room, 42 * kMib);
 }
 
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
@@ -108,16 +120,28 @@ TEST(HeapPacerTest, AFullHeapIsNotCollectedAllTheTime) {
   Pacer::Outcome outcome = Found(8);
   outcome.within_limit = 0;
   EXPECT_EQ(pacer.After(outcome).room, 1 * kMib);
-  outcome.live = 160 * kMib;
+  outcome.live_objects = 160 * kMib;
   EXPECT_EQ(pacer.After(outcome).room, 10 * kMib);
 }
 
-TEST(HeapPacerTest, WhatIsPendingIsTakenFromTheRoom) {
+TEST(HeapPacerTest, WhatIsNotJudgedIsTakenFromTheRoom) {
   Pacer pacer(kInitial, 2.0, kLimit);
   Pacer::Outcome outcome = Found(40);
-  outcome.pending = 10 * kMib;
+  outcome.unjudged = 10 * kMib;
   outcome.since_flip = 5 * kMib;
   EXPECT_EQ(pacer.After(outcome).room, 25 * kMib);
+}
+
+// Not by so much for each cycle, of which there may be thousands in a second.
+TEST(HeapPacerTest, KeptFreeMemoryFallsByAQuarterInASecond) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  KeptFree kept;
+  EXPECT_EQ(kept.After(10 * kSecond, 1000, 0), 1000U);
+  for (int i = 0; i < 100; i++) EXPECT_EQ(kept.After(10 * kSecond + i, 10, 0), 1000U);
+  EXPECT_EQ(kept.After(11 * kSecond, 10, 0), 750U);
+  EXPECT_EQ(kept.After(13 * kSecond, 10, 0), 421U);
+  EXPECT_EQ(kept.After(13 * kSecond + 1, 10, 900), 900U);
+  EXPECT_EQ(kept.After(99 * kSecond, 20, 10), 20U);
 }
 
 }  // namespace

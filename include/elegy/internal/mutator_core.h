@@ -146,6 +146,7 @@ inline bool TurnStamp::KeepInline(MutatorCore& mutator, void* target) {
 }
 
 [[noreturn]] void FailNotAttached();
+[[noreturn]] void FailWrongThread();
 
 inline MutatorCore& CurrentMutator() {
   MutatorCore* const mutator = t_mutator;

@@ -102,12 +102,19 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
                                  const RegisterOptions& options) ELEGY_EXCLUDES(mutex_);
   absl::StatusOr<bool> Unregister(const void* token) ELEGY_EXCLUDES(mutex_);
   bool Cancel(RecordName name) ELEGY_EXCLUDES(mutex_);
-  bool RunNow(RecordName name) ELEGY_EXCLUDES(mutex_);
+  // Empties the handle, which may be gone when the callback has run, unless there is no memory for
+  // the call.
+  static bool RunNow(std::shared_ptr<RegistryCore>& handle, RecordName name);
   // Runs queued callbacks on this thread; returns how many this call has run. Inside kDeepest
   // callbacks of this thread it runs none: those outside go on.
   std::size_t Cleanup(std::size_t max_callbacks) ELEGY_EXCLUDES(mutex_);
-  // The same, however deep.
-  std::size_t RunQueued(std::size_t max_callbacks) ELEGY_EXCLUDES(mutex_);
+  // The same at a safepoint, until a Shutdown begins on another thread.
+  std::size_t RunAtSafepoint(MutatorImpl& mutator, std::size_t max_callbacks)
+      ELEGY_EXCLUDES(mutex_);
+  // For Shutdown, however deep: runs as many as are queued now, or fewer if others run some.
+  std::size_t RunAllQueued() ELEGY_EXCLUDES(mutex_);
+  // A callback's exception ends that Shutdown: what it leaves is announced anew by the next cycle.
+  void AnnounceAgain() ELEGY_EXCLUDES(mutex_);
 
   // For the collector.
   void* self() const { return self_; }
@@ -122,7 +129,9 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
     in_turn_ = &mutator;
     return true;
   }
-  void EndTurn() { in_turn_ = nullptr; }
+  void EndTurn(const MutatorImpl& mutator) {
+    if (in_turn_ == &mutator) in_turn_ = nullptr;
+  }
   // On the list of one mutator's, or of any mutator's, ready registries. Under the same lock.
   bool is_listed = false;
   std::uint64_t home() const { return home_; }
@@ -176,6 +185,8 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
     return reinterpret_cast<std::byte*>(&record) + held_offset_;
   }
   bool Names(RecordName name) const;
+  // Whether the record that is named is live or queued, and its registry not at its end.
+  bool CanEnd(RecordName name) ELEGY_EXCLUDES(mutex_);
   // Fatal on a thread that is attached to another heap.
   void CheckHeapOf(const MutatorImpl& mutator) const;
   // None after the end. Throws std::bad_alloc.
@@ -215,8 +226,6 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   static void Count(std::atomic<std::uint64_t>& count) {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // as above
   }
-  // Has left the state kQueued.
-  void Unqueue(const Record& record) ELEGY_REQUIRES(mutex_);
   void GiveBackExternal(const Record& record) ELEGY_REQUIRES(mutex_);
   // The program itself ends a record whose target may live.
   void CountClosed(const Record& record) ELEGY_REQUIRES(mutex_);
