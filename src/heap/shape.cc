@@ -40,6 +40,14 @@ std::uint32_t Assign(const TypeInfo& type, std::span<const std::uint32_t> stride
 
 }  // namespace
 
+void CheckOneCopy(const Shape* shapes) {
+  if (shapes == g_shapes) [[likely]]
+    return;
+  Fail(
+      "an elegy::Make by another copy of elegy in this process than made the heap: a library has "
+      "hidden its own, for instance by -Wl,--exclude-libs");
+}
+
 std::uint32_t AssignSpace(const TypeInfo& type, std::uint32_t stride) {
   return Assign(type, {&stride, 1});
 }

@@ -34,6 +34,10 @@ static_assert(sizeof(Shape) == 32, "two to a cache line");
 inline constexpr std::size_t kMostShapes = std::size_t{1} << 18;
 extern Shape g_shapes[kMostShapes];
 
+// Fatal, with a message, if they are not those of the copy of elegy that asks: types are numbered
+// by its tables.
+void CheckOneCopy(const Shape* shapes);
+
 // Gives a type of single objects its number if it has none yet, and returns it. Thread-safe.
 std::uint32_t AssignSpace(const TypeInfo& type, std::uint32_t stride);
 // The same for an array type: its first number.

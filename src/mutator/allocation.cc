@@ -96,8 +96,7 @@ void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
 }
 
 // What has been claimed past the goal, short runs then, is paid for before more is claimed: so no
-// allocation takes longer than it has to. Cells of all types count, and those of blocks that have
-// been in use, which under churn are most.
+// allocation takes longer than it has to. Cells of all types count, and of blocks that were in use.
 void PayAssist(MutatorImpl& mutator) {
   if (mutator.assist_debt < kAssistPart) return;
   const std::size_t objects = std::exchange(mutator.assist_debt, 0);
@@ -107,15 +106,6 @@ void PayAssist(MutatorImpl& mutator) {
 
 void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
   mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
-}
-
-// Types are numbered by tables of the copy of elegy that allocates.
-void CheckOneCopy(const HeapState& state) {
-  if (state.shapes == g_shapes) [[likely]]
-    return;
-  Fail(
-      "an elegy::Make by another copy of elegy in this process than made the heap: a library has "
-      "hidden its own, for instance by -Wl,--exclude-libs");
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -193,9 +183,9 @@ void AcquireBlock(MutatorImpl& mutator, OwnedBlock& owned) {
     }
     if (blocks.empty()) {
       if (state.accounting.TryTake(kBlockBytes, state.options.max_heap_bytes)) {
-        const std::size_t block = FreshBlock(mutator, space);
-        pool_is_empty = block == BlockPool::kNoBlock;
-        if (!pool_is_empty) blocks.push_back(static_cast<std::uint32_t>(block));
+        const std::size_t fresh = FreshBlock(mutator, space);
+        pool_is_empty = fresh == BlockPool::kNoBlock;
+        if (!pool_is_empty) blocks.push_back(static_cast<std::uint32_t>(fresh));
       }
       if (blocks.empty()) space.TakeScarce(state.pool, mutator.epoch, blocks);
     }
@@ -375,7 +365,7 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                      std::size_t alignment) {
   ELEGY_DCHECK(bytes % alignment == 0 || bytes > kMaxSmallBytes);
   auto& mutator = static_cast<MutatorImpl&>(core);
-  CheckOneCopy(mutator.state);
+  CheckOneCopy(mutator.state.shapes);
   const auto stride = static_cast<std::uint32_t>(std::min(bytes, kMaxSmallBytes));
   const std::uint32_t number = AssignSpace(type, stride);
   if (bytes > kMaxSmallBytes) return AllocateLarge(mutator, type, bytes, /*zeroed=*/false);
@@ -385,7 +375,7 @@ void* AllocateSlowly(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
 void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed) {
   auto& mutator = static_cast<MutatorImpl&>(core);
-  CheckOneCopy(mutator.state);
+  CheckOneCopy(mutator.state.shapes);
   const std::uint32_t first = AssignArraySpaces(type);
   // So that end() lies within the array's own memory: on a stack it keeps the array, too.
   const std::size_t with_end = bytes + 1;
