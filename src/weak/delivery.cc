@@ -74,7 +74,6 @@ class Turn {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    if (mutator.LeavesCallbacksToShutdown()) return;
     core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
     if (core_ == nullptr) {
       core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);
