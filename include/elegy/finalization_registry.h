@@ -7,8 +7,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <new>
-#include <type_traits>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"

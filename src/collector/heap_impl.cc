@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "elegy/internal/registry_core.h"
 #include "src/base/check.h"
 #include "src/collector/cycle_log.h"

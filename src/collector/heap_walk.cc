@@ -1,6 +1,5 @@
 #include "src/collector/heap_walk.h"
 
-#include <cstdint>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"

@@ -3,7 +3,6 @@
 #ifndef ELEGY_SRC_COLLECTOR_MARKER_POOL_H_
 #define ELEGY_SRC_COLLECTOR_MARKER_POOL_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <thread>
 #include <vector>

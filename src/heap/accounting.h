@@ -52,17 +52,17 @@ class Accounting {
   // For weak tables and records: what is held back is room, too.
   bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
     if (!TryTake(bytes, max_bytes + Held())) return false;
-    native_.fetch_add(bytes, std::memory_order_relaxed);  // as above
+    native_.Add(bytes);
     native_told.Add(bytes);
     if (Fits(max_bytes)) return true;
     GiveNative(bytes);
     return false;
   }
   void GiveNative(std::size_t bytes) {
-    native_.fetch_sub(bytes, std::memory_order_relaxed);  // as above
+    native_.Subtract(bytes);
     Give(bytes);
   }
-  std::size_t Native() const { return native_.load(std::memory_order_relaxed); }  // as above
+  std::size_t Native() const { return native_.Get(); }
 
   // Of what has been taken, so much is held back; or is no longer, which needs no room if it goes
   // to the pool, where Give follows.
@@ -102,18 +102,16 @@ class Accounting {
   }
   // By as much again as there was room to reach it, or weak tables and records beyond theirs.
   bool FarBeyondGoal() const {
-    return Budget() < far_.load(std::memory_order_relaxed) ||       // as above
-           Native() > native_far_.load(std::memory_order_relaxed);  // as above
+    return Budget() < far_.load(std::memory_order_relaxed) ||  // as above
+           Native() > native_far_.Get();
   }
 
   // `room`: how much weak tables and records may grow until the next cycle starts.
   void SetNativeRoom(std::size_t room) {
-    native_goal_.store(Native() + room, std::memory_order_relaxed);     // as above
-    native_far_.store(Native() + 2 * room, std::memory_order_relaxed);  // as above
+    native_goal_.Set(Native() + room);
+    native_far_.Set(Native() + 2 * room);
   }
-  bool IsNativeBeyondGoal() const {
-    return Native() > native_goal_.load(std::memory_order_relaxed);  // as above
-  }
+  bool IsNativeBeyondGoal() const { return Native() > native_goal_.Get(); }
 
   void AdjustExternal(std::int64_t delta) {
     external_.fetch_add(delta, std::memory_order_relaxed);  // as above
@@ -151,9 +149,9 @@ class Accounting {
 
   std::atomic<std::size_t> taken_{0};
   std::atomic<std::size_t> held_{0};
-  std::atomic<std::size_t> native_{0};  // what weak tables and records take
-  std::atomic<std::size_t> native_goal_{0};
-  std::atomic<std::size_t> native_far_{0};
+  Counter native_;  // what weak tables and records take
+  Counter native_goal_;
+  Counter native_far_;
   std::atomic<std::int64_t> budget_{0};
   std::atomic<std::int64_t> reserve_{0};
   std::atomic<std::int64_t> far_{0};  // the budget where the heap is far beyond its goal

@@ -1,7 +1,6 @@
 #include "src/heap/space.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace elegy::internal {
 
@@ -63,8 +62,6 @@ void Space::AddSwept(std::span<const Swept> blocks) {
     if (swept.place == Place::kScarce) scarce_.push_back(swept.block);
   }
 }
-
-SpaceTable::SpaceTable() = default;
 
 Space& SpaceTable::Get(std::uint32_t number) {
   MutexLock lock(mutex_);

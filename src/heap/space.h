@@ -142,8 +142,6 @@ class Space {
 // The spaces of one heap, by number.
 class SpaceTable {
  public:
-  SpaceTable();
-
   // Throws std::bad_alloc.
   Space& Get(std::uint32_t number);
 

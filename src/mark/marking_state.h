@@ -3,8 +3,6 @@
 #ifndef ELEGY_SRC_MARK_MARKING_STATE_H_
 #define ELEGY_SRC_MARK_MARKING_STATE_H_
 
-#include <cstddef>
-#include <iterator>
 #include <vector>
 
 #include "elegy/internal/mutex.h"

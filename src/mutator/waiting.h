@@ -5,7 +5,6 @@
 #define ELEGY_SRC_MUTATOR_WAITING_H_
 
 #include <cstddef>
-#include <cstdint>
 
 #include "absl/functional/function_ref.h"
 #include "src/mutator/mutator_impl.h"

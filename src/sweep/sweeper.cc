@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "src/base/chaos.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {

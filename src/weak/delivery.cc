@@ -23,9 +23,7 @@ bool HasReadyBit(const MutatorImpl& mutator) {
 }
 
 void AddOnce(ReadyList& list, const std::shared_ptr<RegistryCore>& core) {
-  if (core->is_listed) return;
-  list.push_back(core);
-  core->is_listed = true;
+  if (core->EnterList()) list.push_back(core);
 }
 
 // Registries whose records this run has not got: the collector has counted them and not queued them
@@ -54,7 +52,7 @@ std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList&
   for (auto place = list.begin(); place != list.end();) {
     const auto next = std::next(place);
     if (!(*place)->HasQueued()) {
-      (*place)->is_listed = false;
+      (*place)->LeaveList();
       dropped.splice(dropped.end(), list, place);
     } else if ((*place)->MayRunOn(mutator) && !passed.Contains(place->get())) {
       return *place;

@@ -1,6 +1,5 @@
 #include "elegy/internal/weak_entry.h"
 
-#include <new>
 
 #include "elegy/internal/weak_cell.h"
 #include "src/mutator/external_debt.h"

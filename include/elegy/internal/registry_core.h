@@ -53,6 +53,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -132,8 +133,10 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   void EndTurn(const MutatorImpl& mutator) {
     if (in_turn_ == &mutator) in_turn_ = nullptr;
   }
-  // On the list of one mutator's, or of any mutator's, ready registries. Under the same lock.
-  bool is_listed = false;
+  // For the list of one mutator's, or of any mutator's, ready registries: whether it is on one from
+  // now on, where it was not. Under the same lock.
+  bool EnterList() { return !std::exchange(is_listed_, true); }
+  void LeaveList() { is_listed_ = false; }
   std::uint64_t home() const { return home_; }
   // Whether records are queued, or also running. Acquire: pairs with the release of each change.
   bool HasQueued() const { return queued_.load(std::memory_order_acquire) != 0; }
@@ -248,7 +251,9 @@ class RegistryCore : public TracedTable, public std::enable_shared_from_this<Reg
   RegistryOptions options_;
   const std::uint64_t home_;
   void* self_ = nullptr;
-  const MutatorImpl* in_turn_ = nullptr;  // guarded by the heap's ready_mutex
+  // Guarded by the heap's ready_mutex.
+  const MutatorImpl* in_turn_ = nullptr;
+  bool is_listed_ = false;
   // The home's thread's alone; none where held values have slots, or moves of the program's.
   Record* reserved_ = nullptr;
 
