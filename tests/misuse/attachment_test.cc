@@ -2,19 +2,13 @@
 // what is wrong.
 
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <ucontext.h>
 
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <sstream>
-#include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -103,6 +97,13 @@ TEST_F(AttachmentDeathTest, RegistriesNeedAMutator) {
   EXPECT_DEATH(registration.RunNow(), kNotAttached);
 }
 
+TEST_F(AttachmentDeathTest, CleanupNeedsAMutatorAlsoWhereNothingIsQueued) {
+  const auto registry = Persistent(Make<FinalizationRegistry<int>>([](int) {}));
+  Detach();
+  EXPECT_DEATH(registry->CleanupSome(), kNotAttached);
+  EXPECT_DEATH(registry->CleanupSome(0), kNotAttached);
+}
+
 TEST_F(AttachmentDeathTest, ShutdownNeedsAMutator) {
   Detach();
   EXPECT_DEATH(heap().Shutdown(ShutdownPolicy::kDrop), kNotAttached);
@@ -128,7 +129,6 @@ TEST_F(AttachmentDeathTest, AMutatorEndsOnTheThreadThatMadeIt) {
                "elegy: an elegy::Mutator is destroyed on another thread");
 }
 
-// What the other thread's own allocations would have noticed late.
 TEST_F(AttachmentDeathTest, AMutatorIsUsedOnItsOwnThread) {
   const auto on_another = [this](auto use, bool is_attached) {
     std::thread([&] {
@@ -137,20 +137,21 @@ TEST_F(AttachmentDeathTest, AMutatorIsUsedOnItsOwnThread) {
       use(mutator());
     }).join();
   };
-  const auto make = [](Mutator& mutator) {
-    for (int i = 0; i < 100'000; i++) mutator.Make<Node>();
-  };
+  const auto make = [](Mutator& mutator) { mutator.Make<Node>(); };
+  const auto make_array = [](Mutator& mutator) { mutator.MakeArray<Member<Node>>(3); };
   const auto end_turn = [](Mutator& mutator) { mutator.EndTurn(); };
   const auto turn = [](Mutator& mutator) { const TurnScope scope(mutator); };
   const auto drain = [](Mutator& mutator) { mutator.DrainFinalization(); };
   const auto block = [](Mutator& mutator) { const BlockingRegion region(mutator); };
   constexpr char kMessage[] = "elegy: an elegy::Mutator is used on another thread";
   EXPECT_DEATH(on_another(make, true), kMessage);
+  EXPECT_DEATH(on_another(make_array, true), kMessage);
   EXPECT_DEATH(on_another(end_turn, true), kMessage);
   EXPECT_DEATH(on_another(turn, true), kMessage);
   EXPECT_DEATH(on_another(drain, true), kMessage);
   EXPECT_DEATH(on_another(block, true), kMessage);
   EXPECT_DEATH(on_another(make, false), kNotAttached);
+  EXPECT_DEATH(on_another(make_array, false), kNotAttached);
   EXPECT_DEATH(on_another(end_turn, false), kNotAttached);
   EXPECT_DEATH(on_another(block, false), kNotAttached);
 }
@@ -276,169 +277,6 @@ TEST_F(AttachmentDeathTest, PrepareForkAndAfterForkGoTogether) {
   EXPECT_DEATH(heap().PrepareFork().IgnoreError(), "elegy: Heap::PrepareFork without AfterFork");
   heap().AfterFork();
   EXPECT_DEATH(heap().AfterFork(), "elegy: Heap::AfterFork without PrepareFork");
-}
-
-// Destructors run on threads of the collector, which are no mutators.
-class Maker {
- public:
-  ~Maker() { Make<Node>(); }
-  void Trace(Visitor&) const {}
-};
-
-TEST_F(AttachmentDeathTest, ADestructorMakesNoObjects) {
-  const auto destroy = [this] {
-    NoInline([] { Make<Maker>(); });
-    CollectPrecisely();
-  };
-  EXPECT_DEATH(destroy(), kNotAttached);
-}
-
-// Nor can such a thread become one: it would wait for itself.
-class Attaching {
- public:
-  explicit Attaching(Heap& heap) : heap_(heap) {}
-  ~Attaching() { const Mutator mutator(heap_); }
-  void Trace(Visitor&) const {}
-
- private:
-  Heap& heap_;
-};
-
-TEST_F(AttachmentDeathTest, ACollectorsThreadIsNotAttached) {
-  const auto destroy = [this] {
-    NoInline([this] { Make<Attaching>(heap()); });
-    CollectPrecisely();
-  };
-  EXPECT_DEATH(destroy(), "elegy: an elegy::Mutator in what the heap's collector calls");
-}
-
-// Who waits for the collector on one of its threads would wait for ever.
-constexpr char kWaitsForItself[] = "elegy: the collector waits for itself";
-
-class WaitingCollectorDeathTest : public HeapTest {
- protected:
-  WaitingCollectorDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
-
-class Collecting {
- public:
-  explicit Collecting(Heap& heap) : heap_(heap) {}
-  ~Collecting() { heap_.Collect(); }
-  void Trace(Visitor&) const {}
-
- private:
-  Heap& heap_;
-};
-
-TEST_F(WaitingCollectorDeathTest, InADestructor) {
-  const auto die = [this] {
-    NoInline([this] { Make<Collecting>(heap()); });
-    CollectPrecisely();
-  };
-  EXPECT_DEATH(die(), kWaitsForItself);
-}
-
-TEST_F(WaitingCollectorDeathTest, InADestructorAtTheHeapsEnd) {
-  const auto die = [] {
-    Heap heap(TestOptions());
-    std::thread([&heap] {
-      const Mutator mutator(heap);
-      Make<Collecting>(heap);
-    }).join();
-  };
-  EXPECT_DEATH(die(), kWaitsForItself);
-}
-
-TEST_F(WaitingCollectorDeathTest, InAnObserver) {
-  const auto die = [this](auto wait) {
-    heap().SetObserver([wait](const HeapEvent&) { wait(); });
-    CollectPrecisely();
-  };
-  EXPECT_DEATH(die([this] { heap().Collect(); }), kWaitsForItself);
-  EXPECT_DEATH(die([this] { heap().PrepareFork().IgnoreError(); }), kWaitsForItself);
-  EXPECT_DEATH(die([this] {
-                 std::ostringstream out;
-                 heap().WriteSnapshot(out).IgnoreError();
-               }),
-               kWaitsForItself);
-}
-
-TEST_F(WaitingCollectorDeathTest, InOnReady) {
-  const auto die = [this] {
-    RegistryOptions options;
-    options.on_ready = [this] { heap().Collect(); };
-    const Persistent registry = Make<FinalizationRegistry<int>>([](int) {}, std::move(options));
-    NoInline([&] { EXPECT_TRUE(registry->Register(Make<Node>(), 1).ok()); });
-    CollectPrecisely();
-  };
-  EXPECT_DEATH(die(), kWaitsForItself);
-}
-
-// Marking waits for the Trace, wherever that runs.
-enum class Marks { kCollector, kMarkerThread, kMutator };
-
-thread_local bool is_mutator = false;
-
-Marks WhoMarks() {
-  if (is_mutator) return Marks::kMutator;
-  std::array<char, 16> name = {};
-  pthread_getname_np(pthread_self(), name.data(), name.size());
-  return std::string_view(name.data()) == "elegy-marker" ? Marks::kMarkerThread : Marks::kCollector;
-}
-
-class CollectingInTrace {
- public:
-  CollectingInTrace(Heap& heap, Marks where) : heap_(heap), where_(where) {}
-  // Others let the one go ahead.
-  void Trace(Visitor&) const {
-    if (WhoMarks() == where_) heap_.Collect();
-    if (where_ != Marks::kCollector) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-
- private:
-  Heap& heap_;
-  const Marks where_;
-};
-
-class WaitingTraceDeathTest : public HeapTest {
- protected:
-  WaitingTraceDeathTest() : HeapTest({.initial_heap_bytes = 1 << 20, .marker_threads = 2}) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
-  }
-
-  // Has some marked, while this mutator allocates.
-  void MarkSome(Marks where) {
-    constexpr int kObjects = 20'000;
-    is_mutator = true;
-    std::vector<Persistent<CollectingInTrace>> objects;
-    objects.reserve(kObjects);
-    for (int i = 0; i < kObjects; i++) objects.emplace_back(Make<CollectingInTrace>(heap(), where));
-    const std::uint64_t cycles = heap().Stats().cycles;
-    while (heap().Stats().cycles < cycles + 3) Make<Node>();
-  }
-};
-
-TEST_F(WaitingTraceDeathTest, OnTheCollectorsThread) {
-  EXPECT_DEATH(MarkSome(Marks::kCollector), kWaitsForItself);
-}
-
-TEST_F(WaitingTraceDeathTest, OnAMarkerThread) {
-  EXPECT_DEATH(MarkSome(Marks::kMarkerThread), kWaitsForItself);
-}
-
-TEST_F(WaitingTraceDeathTest, OnAMutatorThatHelps) {
-  EXPECT_DEATH(MarkSome(Marks::kMutator), kWaitsForItself);
-}
-
-// But it may wait for another heap.
-TEST(CollectorOfTwoHeapsTest, ADestructorMayCollectAnotherHeap) {
-  Heap other(TestOptions());
-  Heap heap(TestOptions());
-  const Mutator mutator(heap);
-  const std::uint64_t cycles = other.Stats().cycles;
-  NoInline([&] { Make<Collecting>(other); });
-  heap.Collect(StackState::kNoPointers);
-  EXPECT_GT(other.Stats().cycles, cycles);
 }
 
 }  // namespace

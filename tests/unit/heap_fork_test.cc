@@ -9,11 +9,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -450,6 +452,53 @@ TEST_F(HeapForkTest, WhatAVanishedThreadHadStillToRunIsTheChilds) {
   leave = true;
   ExpectSuccess(child);
   while (ran < 3) mutator().Safepoint();
+}
+
+// A thread that ran callbacks by CleanupSome had no turn: when it vanishes, the turn of who forks,
+// inside a callback of the same registry, goes on, and no other thread of the child runs one beside
+// it.
+TEST_F(HeapForkTest, AVanishedThreadEndsNobodyElsesTurn) {
+  std::atomic<int> ran{0};
+  std::atomic<bool> is_inside{false}, leave{false};
+  std::function<void()> in_turn;
+  Persistent<FinalizationRegistry<int>> registry;
+  std::thread([&] {
+    const Mutator guest(heap());
+    registry = Make<FinalizationRegistry<int>>([&](int) {
+      if (ran++ > 0) {
+        if (const auto f = std::exchange(in_turn, nullptr)) f();
+        return;
+      }
+      const BlockingRegion region(Mutator::Current());
+      is_inside = true;
+      while (!leave) std::this_thread::yield();
+    });
+  }).join();
+  Actor other(heap());
+  other.Block();
+  NoInline([&] {
+    for (int i = 0; i < 5; i++) ASSERT_TRUE(registry->Register(Make<Node>(), i).ok());
+  });
+  CollectPrecisely();
+  other.Start([&] { EXPECT_EQ(registry->CleanupSome(1), 1u); });
+  while (!is_inside) std::this_thread::yield();
+  pid_t child = 0;
+  in_turn = [&] {
+    ASSERT_TRUE(heap().PrepareFork().ok());
+    child = Fork([&] {
+      heap().AfterFork();
+      const BlockingRegion region(mutator());
+      std::thread([&] {
+        Mutator guest(heap());
+        EXPECT_EQ(guest.DrainFinalization(), 0u);
+      }).join();
+    });
+    heap().AfterFork();
+  };
+  mutator().Safepoint();
+  EXPECT_EQ(ran, 5);
+  leave = true;
+  ExpectSuccess(child);
 }
 
 // In the child the heap is not shut down: who was about to is gone.

@@ -81,6 +81,13 @@ INSTANTIATE_TEST_SUITE_P(Steps, MapStepTest,
                                            CycleStep::kSwept),
                          StepName);
 
+// While the heap is marking, and all threads have been scanned.
+using MapSharedValueStepTest = MapStepTest;
+
+INSTANTIATE_TEST_SUITE_P(Steps, MapSharedValueStepTest,
+                         ::testing::Values(CycleStep::kStacksScanned, CycleStep::kMarked),
+                         StepName);
+
 // ---- entries that are set ----
 
 TEST_P(MapStepTest, NewEntryKeepsItsValueWhileTheKeyLives) {
@@ -205,6 +212,25 @@ TEST_P(MapStepTest, EntriesOfDyingKeysMayBeCleared) {
   RunCycle(stepper);
   RunCycle(stepper);
   EXPECT_EQ(deaths, 3 * kEntries);
+}
+
+// One value of many entries of dying keys is brought back once.
+TEST_P(MapSharedValueStepTest, ClearedEntriesCountItOnce) {
+  std::atomic<std::uint64_t> resurrections{0};
+  heap().SetObserver([&](const HeapEvent& event) {
+    if (event.kind == HeapEvent::Kind::kFlipped) resurrections = event.count;
+  });
+  NoInline([&] {
+    Node* const shared = NewPair();
+    for (int i = 0; i < 1000; i++) ASSERT_TRUE(map->Set(NewNode(), shared).ok());
+  });
+  CycleStepper stepper(heap());
+  stepper.AdvanceTo(GetParam());
+  map->Clear();
+  stepper.AdvanceTo(CycleStep::kFlipped);
+  EXPECT_EQ(resurrections, 1u);
+  stepper.FinishCycle();
+  heap().SetObserver(nullptr);
 }
 
 TEST_P(MapStepTest, ValueReadBeforeMapAndKeyAreDroppedLives) {
