@@ -18,8 +18,8 @@ namespace elegy {
 // it in its Trace. Elements as an Array's, without optional slots; a struct must be movable.
 //
 // References and iterators to elements end with the next growth (push_back, reserve): they then
-// name the old elements, still valid memory, but a store through one is lost. pop_back and back
-// need an element: as an index, that is not checked.
+// name elements that are no longer the Vector's, and a store through one is lost. pop_back and back
+// of an empty one are forbidden; as an index, that is not checked.
 //
 // Thread-safety: elements that are slots are atomic; operations that change the size need the
 // caller's synchronisation against each other, against readers and against stores to elements,
