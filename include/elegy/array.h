@@ -48,7 +48,8 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length);
 // A managed array: made by MakeArray<T>(length), its length never changes. Elements are slots, weak
 // cells, structs of them, or any slot-free type, with a default constructor; they are
 // value-initialised. Elements that are slots are atomic; an index is not checked. An optional slot
-// of an element stays as it was initialised, engaged or not.
+// of an element stays as it was initialised, engaged or not. On a stack a pointer to any element,
+// and end() too, keeps the array.
 template <class T>
 class Array {
  public:

@@ -25,7 +25,9 @@ struct HeapOptions {
   // The first collection starts about here. Later ones of a heap that is not close to its limit
   // start by themselves after half as much again has been allocated at least.
   std::size_t initial_heap_bytes = 16 << 20;
-  // The next cycle of a larger heap is paced to finish before live bytes * growth_factor; above 1.
+  // The next cycle of a larger heap is paced to finish before live bytes * growth_factor, objects
+  // and the native memory that they keep counted together. Weak tables and records have a room of
+  // their own, which the factor gives, too. Above 1.
   double growth_factor = 2.0;
   // 0: a quarter of the cores that the thread which makes the heap may use (by its affinity, and by
   // the processor time that its control groups allow), at least one.
@@ -66,15 +68,20 @@ class Heap {
   // cells read cleared, records are queued, destructors have run. Runs no callback and keeps the
   // kept-alive lists. With kNoPointers the calling mutator's stack is not scanned. Fatal, with a
   // message, in a destructor, a Trace, an observer or an on_ready of this heap, which would wait
-  // for itself, as WriteSnapshot, PrepareFork and the heap's end are. No lock that a destructor
-  // takes may be held.
+  // for itself, as WriteSnapshot, PrepareFork and the heap's end are. No lock that a destructor, an
+  // observer or an on_ready takes may be held.
   void Collect(StackState caller = StackState::kMayHoldPointers);
 
   // Asks for a cycle and returns at once.
   void RequestCollection();
 
   // Native memory that managed objects keep: counts towards the next cycle. A mutator that tells of
-  // much more than the collector can follow waits for it at its next safepoint, for up to 0.2 s.
+  // much more than the collector can follow waits for it at its next safepoint, for up to 0.2 s. A
+  // sum below zero counts as none, until later calls have made up for it.
+  //
+  // What a registry's callback closes belongs into RegisterOptions::external_bytes rather than into
+  // a negative call in the callback: then the heap knows whose it is, and plans no room for what
+  // the dead still have open.
   void AdjustExternalBytes(std::ptrdiff_t delta);
 
   // Thread-safe; O(registries), of whose list it takes the lock.
@@ -88,8 +95,9 @@ class Heap {
   absl::Status WriteSnapshot(std::ostream& out);
 
   // Replaces the observer; null removes it. It runs on a collector thread and must not touch
-  // managed objects, nor call SetObserver, nor wait for this heap's collector; an exception ends
-  // the program.
+  // managed objects, nor call SetObserver, nor wait for this heap's collector, nor take a lock that
+  // any thread holds while it calls Make, Register, a map's Set or Collect: these may wait for the
+  // cycle that it runs in. An exception ends the program.
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
 
   // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator,

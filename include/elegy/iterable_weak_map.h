@@ -14,6 +14,8 @@ namespace elegy {
 
 // A WeakMap whose live entries can be visited, in the order of their insertion; setting a present
 // key keeps its place.
+//
+// Thread-safe: from any mutator of its heap; fatal, with a message, elsewhere.
 template <class K, class V>
 class IterableWeakMap : private WeakMap<K, V> {
   using Base = WeakMap<K, V>;
@@ -40,6 +42,8 @@ class IterableWeakMap : private WeakMap<K, V> {
     return Base::table_.CountLive(internal::CurrentMutator());
   }
 
+  // Removes all entries; their values are destroyed under the map's lock, and its memory goes as
+  // that which a table has grown out of. O(n).
   void Clear() {
     Base::table_.CheckMutator();
     internal::MutexLock lock(Base::table_.mutex());

@@ -52,12 +52,14 @@ class Mutator {
   // A new managed object: aggregates are initialised with braces, other types with parentheses.
   // Answers handshakes, never runs a callback. Throws std::bad_alloc past max_heap_bytes, once a
   // full cycle has failed to make room, at once for what is larger than that. It waits for the
-  // cycle, which runs destructors: the caller may hold no lock that a destructor takes. A
-  // constructor's exception leaves nothing behind. A constructor may hand out `this`, also to other
-  // threads. Before it throws it has to take all strong references back: what they name then is no
-  // object, though nothing else gets its memory while they do. Weak views of it read cleared after
-  // the next cycle. What is once a slot or weak cell of the object stays one while the constructor
-  // runs.
+  // cycle, which runs destructors, on_ready and observers: the caller may hold no lock that one of
+  // these takes. A constructor's exception leaves nothing behind. A constructor may hand out
+  // `this`, also to other threads. Before it throws it has to take all strong references back: what
+  // they name then is no object, though nothing else gets its memory while they do. Weak views of
+  // it read cleared after the next cycle. What is once a slot or weak cell of the object stays one
+  // while the constructor runs.
+  //
+  // On a stack a pointer into the object keeps it; one past its end does not, but for an Array's.
   //
   // Its destructor runs once, some time after its death, when all weak views of it read cleared: on
   // a collector thread, or where the heap is destroyed. It must not touch managed objects, which

@@ -146,7 +146,10 @@ H AbslHashValue(H state, const Persistent<T>& handle) {
 
 // A weak cell outside the heap. Get needs an attached mutator of the target's heap (fatal, with a
 // message, otherwise), and so do copies; the target is kept by the reader's stack alone. It may be
-// moved, destroyed, and assigned null, on any thread.
+// moved, destroyed, and assigned null, on any thread. Several threads may read one at once; who
+// changes it needs the caller's synchronisation.
+//
+// Errors and complexity: as a Persistent's. Get is O(1) and throws nothing.
 template <class T>
 class WeakPersistent {
  public:

@@ -24,9 +24,9 @@ struct RegisterOptions {
   // Native bytes that the target keeps: counted by the heap until the record is delivered,
   // cancelled or dropped.
   std::size_t external_bytes = 0;
-  // Named in the log when the registry dies with this registration undelivered. Where the options
-  // are made with braces, RegisterOptions{...}, or left out, it is the caller's line; of an object
-  // declared without braces it is this one.
+  // Named on standard error, with ELEGY_LOG=gc in the environment, when the registry dies with this
+  // registration undelivered. Where the options are made with braces, RegisterOptions{...}, or left
+  // out, it is the caller's line; of an object declared without braces it is this one.
   SourceLocation location = SourceLocation::Current();
 };
 
@@ -40,8 +40,9 @@ struct RegistryOptions {
   RunOn run_on = RunOn::kHomeMutator;
   // Called on a collector thread when the queue stops being empty, or may have been found empty
   // beside the collector: post to an event loop here. Heap::Collect may return before it is called.
-  // It must not touch managed objects, nor wait for this heap's collector; an exception ends the
-  // program.
+  // It must not touch managed objects, nor wait for this heap's collector, nor take a lock that any
+  // thread holds while it calls Make, Register, a map's Set or Collect: these may wait for the
+  // cycle that it is called in. An exception ends the program.
   absl::AnyInvocable<void()> on_ready = nullptr;
 };
 

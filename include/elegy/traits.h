@@ -18,9 +18,12 @@
 namespace elegy {
 
 // True for a type that contains no slots and no weak cells, so that the collector never looks into
-// it. A program says so for its own types, right after their definition:
+// it. A program says so for its own types, right after their definition, at global namespace scope:
 //
 //   template <> inline constexpr bool elegy::kHasNoSlots<Pixels> = true;
+//
+// A class that cannot be named there, a private or a local one, says the same by an empty
+// `void Trace(elegy::Visitor&) const {}`.
 //
 // A std::unique_ptr's deleter that has fields of its own needs it said, too. Saying so of a type
 // that does contain slots lets its targets be collected while in use.

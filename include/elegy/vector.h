@@ -17,8 +17,13 @@ namespace elegy {
 // Behind a Member (made by Make<Vector<T>>()) or as a field of a managed object, which must visit
 // it in its Trace. Elements as an Array's, without optional slots; a struct must be movable.
 //
+// References and iterators to elements end with the next growth (push_back, reserve): they then
+// name elements that are no longer the Vector's, and a store through one is lost. pop_back and back
+// of an empty one are forbidden; as an index, that is not checked.
+//
 // Thread-safety: elements that are slots are atomic; operations that change the size need the
-// caller's synchronisation against each other and against readers. The collector needs none.
+// caller's synchronisation against each other, against readers and against stores to elements,
+// which a growth beside them loses. The collector needs none.
 // Complexity: push_back is amortised O(1) and a safepoint when it grows; it throws std::bad_alloc
 // and then has changed nothing. pop_back and clear reset the elements that they drop.
 template <class T>

@@ -72,7 +72,7 @@ constexpr bool NamesObjects() {
 // objects, nor take a lock that is held where the cache is used. A managed object, made by
 // Make<WeakCache<Key, T>>(), or with options.
 //
-// Thread-safe. O(1) amortised.
+// Thread-safe: from any mutator of its heap; fatal, with a message, elsewhere. O(1) amortised.
 template <class Key, class T>
 class WeakCache {
   static_assert(!internal::NamesObjects<Key>(),

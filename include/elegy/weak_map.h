@@ -74,10 +74,10 @@ void CollectForRoom(const ValueOps& ops, const void* value, const void* key, con
 // cycle has not made room for a larger table, or there is no memory for the value. What inserts is
 // a safepoint where it finds no room; it keeps the map, the key and the value meanwhile.
 //
-// Thread-safe. O(1) amortised; a table that grows is rebuilt under its lock. What a table has grown
-// out of is freed at once if no other mutator is attached, else in the next cycle; a thread that
-// makes them grow far more than the heap plans for waits for that cycle at its next safepoint, 0.2
-// s at most.
+// Thread-safe: from any mutator of its heap; fatal, with a message, elsewhere. O(1) amortised; a
+// table that grows is rebuilt under its lock. What a table has grown out of is freed at once if no
+// other mutator is attached, else in the next cycle; a thread that makes them grow far more than
+// the heap plans for waits for that cycle at its next safepoint, 0.2 s at most.
 template <class K, class V>
 class WeakMap {
   using Access = internal::ValueAccess<V>;
@@ -233,6 +233,8 @@ class WeakMap {
 };
 
 // A set of managed objects that it does not keep alive (ECMA-262, 24.4). As WeakMap in all else.
+//
+// Thread-safe: from any mutator of its heap; fatal, with a message, elsewhere.
 template <class K>
 class WeakSet {
  public:

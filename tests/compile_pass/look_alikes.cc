@@ -111,6 +111,23 @@ class Everything : public Base {
   };
 };
 
+// C arrays that a Trace visits as a whole.
+class Kids {
+ public:
+  void Trace(Visitor& visitor) const {
+    visitor.Trace(kids_);
+    visitor.Trace(weak_);
+    visitor.Trace(grid_);
+    visitor.Trace(pairs_);
+  }
+
+ private:
+  Member<Kids> kids_[4];
+  WeakMember<Kids> weak_[2];
+  Member<Kids> grid_[2][3];
+  std::pair<Member<Kids>, int> pairs_[2];
+};
+
 // Aggregates with exactly the most fields, with none, with one, and with fields that brackets
 // could initialise one by one.
 struct Empty {};
@@ -162,6 +179,7 @@ void MakeThemAll() {
   Make<Later>(1);
   Make<Standard>();
   Make<Everything>();
+  Make<Kids>();
   Make<Empty>();
   Make<One>(Make<Later>(2));
   Make<Bracketed>();

@@ -6,7 +6,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
+#include <vector>
 
 #include "elegy/elegy.h"
 #include "src/heap/block_pool.h"
@@ -82,6 +84,41 @@ TEST(BlockFaultsTest, TheLastFreeCellsAreUsed) {
   });
   EXPECT_TRUE(faults.Struck());
   EXPECT_GT(nodes * sizeof(Node), state.pool.Frontier() * kBlockBytes / 100 * 98);
+}
+
+// An allocation waits for three cycles at most; what the third has freed is used, too, though it is
+// a cell here and there.
+TEST(BlockFaultsTest, CellsThatTheThirdAwaitedCycleFreesAreUsed) {
+  Heap heap(TestOptions());
+  const Mutator mutator(heap);
+  Persistent<Node> list;
+  std::vector<Persistent<Node>> spread;
+  NoInline([&] {
+    for (int i = 0; i < 20'000; i++) {
+      list = Make<Node>(list.get());
+      if (i % 200 == 0) spread.emplace_back(Make<Node>());
+    }
+  });
+  Faults faults(1, Faults::Extent::kFromThen);
+  std::size_t made = 0;
+  faults.Try([&] {
+    NoInline([&] {  // until there is no free cell left
+      try {
+        while (true) list = Make<Node>(list.get());
+      } catch (const std::bad_alloc&) {
+      }
+    });
+    heap.Collect(StackState::kNoPointers);
+    int cycles = 0;
+    heap.SetObserver([&](const HeapEvent& event) {
+      if (event.kind == HeapEvent::Kind::kCycleFinished && ++cycles == 2) spread.clear();
+    });
+    for (;; made++) list = Make<Node>(list.get());
+  });
+  heap.SetObserver(nullptr);
+  EXPECT_TRUE(faults.Struck());
+  EXPECT_TRUE(spread.empty());
+  EXPECT_GE(made, 100u);
 }
 
 }  // namespace

@@ -266,6 +266,43 @@ TEST_F(MemoryFieldsTest, ClassesWithATraceMayBeFields) {
   EXPECT_EQ(object->optional->Sum(), 64);
 }
 
+// C arrays, visited as a whole.
+class Kids {
+ public:
+  void Trace(Visitor& visitor) const {
+    visitor.Trace(kids);
+    visitor.Trace(grid);
+    visitor.Trace(weak);
+  }
+
+  Member<Leaf> kids[3];
+  Member<Leaf> grid[2][2];
+  WeakMember<Leaf> weak[2];
+};
+
+TEST_F(MemoryFieldsTest, CArraysAreTracedWholly) {
+  const Persistent<Kids> object = Make<Kids>();
+  NoInline([&] {
+    for (Member<Leaf>& each : object->kids) each = Make<Leaf>(1);
+    for (auto& row : object->grid) {
+      for (Member<Leaf>& each : row) each = Make<Leaf>(2);
+    }
+    object->weak[0] = object->grid[1][1].get();
+    object->weak[1] = Make<Leaf>(3);
+  });
+  CollectAndOverwrite();
+  for (const Member<Leaf>& each : object->kids) {
+    EXPECT_EQ(each->value, 1);
+  }
+  for (const auto& row : object->grid) {
+    for (const Member<Leaf>& each : row) {
+      EXPECT_EQ(each->value, 2);
+    }
+  }
+  EXPECT_EQ(object->weak[0].Get(), object->grid[1][1]);
+  EXPECT_EQ(object->weak[1].Get(), nullptr);
+}
+
 struct WithAtomic {
   AtomicMember<Leaf> atomic;
   WeakMember<Leaf> weak;
