@@ -100,15 +100,15 @@ class Heap {
   // cycle that it runs in. An exception ends the program.
   void SetObserver(absl::AnyInvocable<void(const HeapEvent&)> observer);
 
-  // Ends all finalization: runs callbacks on the calling thread, which must be an attached mutator,
-  // outside its BlockingRegions (fatal otherwise), as the policy says, and drops the rest, also what
-  // becomes queued while it runs them. Afterwards Register fails with FailedPrecondition and no
-  // callback ever runs. Returns the callbacks that it has run. Other threads' safepoints begin none
-  // meanwhile, unless those threads are in a Shutdown, too; but one that was begun before, or by
-  // CleanupSome or RunNow, may still be running when Shutdown returns. A callback that waits for
-  // another thread's may wait for ever. A callback's exception leaves Shutdown; another call goes
-  // on. What another thread is registering meanwhile may count as dropped
-  // (HeapStats::records_dropped) only once two cycles have passed.
+  // Ends all finalization: runs callbacks on the calling thread, which must be an attached
+  // mutator, outside its BlockingRegions (fatal otherwise), as the policy says, and drops the
+  // rest, also what becomes queued while it runs them. Afterwards Register fails with
+  // FailedPrecondition and no callback ever runs. Returns the callbacks that it has run. Other
+  // threads' safepoints begin none meanwhile, unless those threads are in a Shutdown, too; but
+  // one that was begun before, or by CleanupSome or RunNow, may still be running when Shutdown
+  // returns. A callback that waits for another thread's may wait for ever. A callback's exception
+  // leaves Shutdown; another call goes on. What another thread is registering meanwhile may count
+  // as dropped (HeapStats::records_dropped) only once two cycles have passed.
   //
   // With kDeliverAll the registered targets count as dead from one moment on, whoever holds them:
   // as weak targets, keys and tokens they are gone from then on. What is made weak of them until
