@@ -43,7 +43,8 @@ class Mutator {
   Mutator(const Mutator&) = delete;
   Mutator& operator=(const Mutator&) = delete;
   // Answers what is outstanding and lets go of the kept-alive targets. Runs no callbacks: records
-  // of the registries made here are delivered by any mutator from now on.
+  // of the registries made here are delivered by any mutator from now on. May wait for a cycle, for
+  // 0.2 s at most, as a safepoint may, for native memory that this thread has told of.
   ~Mutator();
 
   // This thread's mutator. Fatal, with a message, on a thread that is not attached.

@@ -17,7 +17,10 @@ void Heap::AdjustExternalBytes(std::ptrdiff_t delta) {
   internal::HeapState& state = impl_->state();
   const internal::MutatorImpl* const mutator = internal::CurrentImplOrNull();
   const bool is_own = mutator != nullptr && &mutator->state == &state;
-  if (delta < 0 && is_own && !mutator->deliveries.empty()) return state.CloseInCallback(-delta);
+  if (delta < 0 && is_own && !mutator->deliveries.empty() &&
+      mutator->deliveries.back().is_of_dead) {
+    return state.CloseInCallback(delta);
+  }
   state.AdjustExternal(delta);
   if (delta > 0) internal::OweWaitIfFarBeyondGoal(state, static_cast<std::size_t>(delta));
   if (delta < 0 && is_own) {

@@ -37,7 +37,7 @@ void BeginTurn(internal::MutatorImpl& mutator) {
   mutator.turn.Next();
 }
 
-// Runs at most `most` callbacks; returns how many ran. They may free what is owed for.
+// Runs at most `most` callbacks; returns how many ran.
 std::size_t RunReadyAndPay(internal::MutatorImpl& mutator, StackState stack, std::size_t most) {
   std::size_t ran = internal::RunReady(mutator, most);
   if (internal::AwaitOwedCycle(mutator, stack)) ran += internal::RunReady(mutator, most - ran);

@@ -45,11 +45,12 @@ class Pacer {
       : initial_(initial_bytes), growth_(growth_factor), max_(max_bytes) {}
 
   Plan First() const {
-    return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), kUnassisted);
+    return Divide(static_cast<std::int64_t>(std::min(initial_, max_)), 0, kUnassisted);
   }
 
   // How much weak tables and records may grow by themselves until the next cycle: to twice what
-  // they and the objects take, for a large table that grows is rarely dead.
+  // the objects and those take that are older than the cycle, for a large table that grows is
+  // rarely dead.
   std::size_t NativeRoom(std::uint64_t live, std::uint64_t within_limit) const {
     const double room = std::max(static_cast<double>(live) * (growth_ - 1),
                                  static_cast<double>(initial_) * kLeastNativeGrowth);
@@ -71,15 +72,14 @@ class Pacer {
     expected_ = std::max<double>(static_cast<double>(outcome.during_marking), expected_ * kDecay);
     const auto objects = static_cast<double>(outcome.live_objects);
     const double live = objects + static_cast<double>(outcome.live_external);
-    const double growth =
-        std::max(live * growth_ - live, static_cast<double>(initial_) * kLeastGrowth);
     const auto unjudged = static_cast<double>(outcome.unjudged);
-    const double wanted = std::max(growth - unjudged - static_cast<double>(outcome.since_flip),
-                                   LeastRoom(live + unjudged));
-    // The limit is one of objects, whatever native memory they keep.
-    const double possible =
-        std::max(static_cast<double>(outcome.within_limit) * kMostOfLimit, LeastRoom(objects));
-    return Divide(static_cast<std::int64_t>(std::min(wanted, possible)),
+    const double spent = unjudged + static_cast<double>(outcome.since_flip);
+    const double possible = static_cast<double>(outcome.within_limit) * kMostOfLimit;
+    const double least = LeastRoom(live + unjudged);
+    const auto room = [&](double grown) {
+      return static_cast<std::int64_t>(std::max(std::min(grown - spent, possible), least));
+    };
+    return Divide(room(GrowthOf(live)), room(GrowthOf(live)) - room(GrowthOf(objects)),
                   outcome.marker_share < kOwnCore ? 0 : kUnassisted);
   }
 
@@ -101,14 +101,18 @@ class Pacer {
     return std::max(static_cast<double>(kLeastRoom), live * kLeastShare);
   }
 
-  Plan Divide(std::int64_t room, double unassisted_share) const {
+  double GrowthOf(double live) const {
+    return std::max(live * growth_ - live, static_cast<double>(initial_) * kLeastGrowth);
+  }
+
+  Plan Divide(std::int64_t room, std::int64_t external_room, double unassisted_share) const {
     const auto all = static_cast<double>(room);
     const double least_room = std::min(all, static_cast<double>(initial_) * kLeastGrowth);
     const double for_marking =
         std::min({expected_ * kMargin, all * kMostReserve, all - least_room * kLeastBudget});
     const double unassisted = std::max(all * unassisted_share, least_room * (1 - kLeastBudget));
     return {room - static_cast<std::int64_t>(for_marking),
-            static_cast<std::int64_t>(std::min(for_marking, unassisted)), room};
+            static_cast<std::int64_t>(std::min(for_marking, unassisted)), room, external_room};
   }
 
   const std::uint64_t initial_;

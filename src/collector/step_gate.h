@@ -3,7 +3,6 @@
 #ifndef ELEGY_SRC_COLLECTOR_STEP_GATE_H_
 #define ELEGY_SRC_COLLECTOR_STEP_GATE_H_
 
-
 #include "elegy/internal/mutex.h"
 #include "elegy/testing.h"
 

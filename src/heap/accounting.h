@@ -16,6 +16,7 @@
 #ifndef ELEGY_SRC_HEAP_ACCOUNTING_H_
 #define ELEGY_SRC_HEAP_ACCOUNTING_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -26,14 +27,15 @@
 
 namespace elegy::internal {
 
-// Orderings are relaxed, for these are sums that nothing else hangs on, but where two of them have
-// to be seen together.
 struct BudgetPlan {
-  std::int64_t budget;   // may be allocated until the next cycle starts
-  std::int64_t reserve;  // and then until mutators help to mark
-  std::int64_t room;     // between what was left of the last cycle and the goal
+  std::int64_t budget;         // may be allocated until the next cycle starts
+  std::int64_t reserve;        // and then until mutators help to mark
+  std::int64_t room;           // between what was left of the last cycle and the goal
+  std::int64_t external_room;  // of that, for the native memory that counted as alive
 };
 
+// Orderings are relaxed, for these are sums that nothing else hangs on, but where two of them have
+// to be seen together.
 class Accounting {
  public:
   // Adds to what counts towards max_heap_bytes, if there is room beside what is held back.
@@ -53,10 +55,12 @@ class Accounting {
   bool TryTakeNative(std::size_t bytes, std::size_t max_bytes) {
     if (!TryTake(bytes, max_bytes + Held())) return false;
     native_.Add(bytes);
+    if (!Fits(max_bytes)) {
+      GiveNative(bytes);
+      return false;
+    }
     native_told.Add(bytes);
-    if (Fits(max_bytes)) return true;
-    GiveNative(bytes);
-    return false;
+    return true;
   }
   void GiveNative(std::size_t bytes) {
     native_.Subtract(bytes);
@@ -89,12 +93,22 @@ class Accounting {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(budget) -
                                      static_cast<std::uint64_t>(bytes));
   }
+  // Of the room that the plan has left for native memory which has turned out to be dead: takes so
+  // much, or what there is; returns that.
+  std::int64_t TakeExternalRoom(std::int64_t bytes) {
+    const std::int64_t left =
+        external_room_.fetch_sub(bytes, std::memory_order_relaxed);  // as above
+    return std::clamp<std::int64_t>(left, 0, bytes);
+  }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
   // To the plan's, less what has been spent since `before` was read.
   void ChangeBudget(std::int64_t before, const BudgetPlan& plan) {
-    budget_.fetch_add(plan.budget - before, std::memory_order_relaxed);  // as above
-    reserve_.store(plan.reserve, std::memory_order_relaxed);             // as above
-    far_.store(plan.budget - 2 * plan.room, std::memory_order_relaxed);  // as above
+    const auto change =
+        static_cast<std::uint64_t>(plan.budget) - static_cast<std::uint64_t>(before);
+    budget_.fetch_add(static_cast<std::int64_t>(change), std::memory_order_relaxed);  // as above
+    external_room_.store(plan.external_room, std::memory_order_relaxed);              // as above
+    reserve_.store(plan.reserve, std::memory_order_relaxed);                          // as above
+    far_.store(plan.budget - 2 * plan.room, std::memory_order_relaxed);               // as above
   }
   // Where mutators help to mark.
   bool BeyondGoal() const {
@@ -129,7 +143,7 @@ class Accounting {
   Counter external_closed;
   // External bytes of targets that have been found dead and whose callbacks have still to run.
   Counter pending_external;
-  // All that weak tables and records have ever taken.
+  // All that weak tables and records have ever taken, but for arrays that their mutator has freed.
   Counter native_told;
 
  private:
@@ -156,6 +170,7 @@ class Accounting {
   std::atomic<std::int64_t> reserve_{0};
   std::atomic<std::int64_t> far_{0};  // the budget where the heap is far beyond its goal
   std::atomic<std::int64_t> external_{0};
+  std::atomic<std::int64_t> external_room_{0};
 };
 
 }  // namespace elegy::internal

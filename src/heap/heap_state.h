@@ -84,13 +84,13 @@ struct HeapState : HeapCore {
     if (delta > 0) accounting.external_told.Add(static_cast<std::uint64_t>(delta));
     Spend(delta);
   }
-  // Given back by a callback that the heap does not know of: the last plan has counted it as alive,
-  // and allowed the heap to grow accordingly.
-  void CloseInCallback(std::int64_t bytes) {
-    accounting.AdjustExternal(-bytes);
+  // `delta`, below zero, is given back by a dead object's callback: the last plan has counted it as
+  // alive, and allowed the heap to grow accordingly.
+  void CloseInCallback(std::int64_t delta) {
+    accounting.AdjustExternal(delta);
     constexpr double kMost = 1e18;
-    Spend(static_cast<std::int64_t>(
-        std::min(static_cast<double>(bytes) * (options.growth_factor - 1), kMost)));
+    const double room = static_cast<double>(delta) * (1 - options.growth_factor);
+    Spend(accounting.TakeExternalRoom(static_cast<std::int64_t>(std::min(room, kMost))));
   }
   void Spend(std::int64_t bytes) {
     if (accounting.Spend(bytes) <= 0) request.AskIfIdle();

@@ -4,9 +4,9 @@
 // have been replaced by larger ones or emptied), is told to the heap with a few words of managed
 // memory for each MiB, so that its mutator hardly ever comes to the allocation's slow path, where
 // it would help or wait. Who tells of a MiB, in parts or at once, while the heap is a whole cycle's
-// room beyond its goal owes a wait instead: its next safepoint, or the end of its attachment,
-// unless the callbacks that it runs free enough, lasts until the running cycle has ended, and then
-// runs the callbacks for what that has found dead. So native memory stays below the goal, that
+// room beyond its goal owes a wait instead: its next safepoint, or the end of its attachment, lasts
+// until the running cycle has ended. A safepoint runs callbacks before, which may give back what
+// lives, and after, for what the cycle has found dead. So native memory stays below the goal, that
 // room, a MiB for each thread and what it tells of between two safepoints. The wait is bounded,
 // because a thread may reach a safepoint with a lock held that another one waits for, so that the
 // cycle cannot end.

@@ -60,6 +60,7 @@ void CheckUse(const MutatorImpl& mutator);
 struct Delivery {
   RegistryCore* core;
   Record* record;
+  bool is_of_dead;  // and not of a record that RunNow has taken
 };
 
 class MutatorImpl : public MutatorCore {

@@ -64,7 +64,7 @@ void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   if (mutator_ != nullptr) return;
   CheckUse(mutator);
   CheckOwnHeap(mutator, core_.self_);
-  mutator.deliveries.push_back({&core_, nullptr});
+  mutator.deliveries.push_back({&core_, nullptr, false});
   mutator_ = &mutator;
   outer_roots_ = mutator.callback_roots.size();
   core_.AddRunning(1);
@@ -105,9 +105,10 @@ Record* RegistryCore::Drain::Take(bool* more) {
 void RegistryCore::Drain::Call(Record& record) {
   core_.ForgetToken(record);
   record.generation++;
-  if (record.GetState() == Record::State::kQueued) core_.AddQueued(~std::size_t{0});
+  const bool is_of_dead = record.GetState() == Record::State::kQueued;
+  if (is_of_dead) core_.AddQueued(~std::size_t{0});
   record.SetState(Record::State::kRunning);
-  mutator_->deliveries.back().record = &record;
+  mutator_->deliveries.back() = {&core_, &record, is_of_dead};
   ShadeDropped(core_.heap_, core_.ops_, core_.HeldOf(record));
   ELEGY_CHAOS_POINT("about to call back");
   core_.mutex_.unlock();

@@ -71,7 +71,10 @@ void TableArrays::Free(HeapState& heap, TableArrays* arrays) {
 
 void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
-  if (NobodyElseReads(heap)) return Free(heap, arrays);
+  if (NobodyElseReads(heap)) {
+    heap.accounting.native_told.Subtract(arrays->bytes_);
+    return Free(heap, arrays);
+  }
   MutexLock lock(heap.retired_mutex);
   arrays->next_ = std::exchange(heap.retired, arrays);
 }

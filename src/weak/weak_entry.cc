@@ -1,6 +1,5 @@
 #include "elegy/internal/weak_entry.h"
 
-
 #include "elegy/internal/weak_cell.h"
 #include "src/mutator/external_debt.h"
 #include "src/mutator/weak_access.h"

@@ -93,15 +93,17 @@ TEST(HeapPacerTest, ThereIsRoomForASixteenthOfAllThatMayLive) {
   EXPECT_EQ(pacer.After(outcome).room, 30 * kMib);
 }
 
-// Native memory that lives is a part of the heap that may grow, but not of what the limit is of.
-TEST(HeapPacerTest, LivingNativeMemoryGivesNoRoomBeyondTheLimit) {
+TEST(HeapPacerTest, ThePlanSaysWhatRoomIsForLivingNativeMemory) {
   Pacer pacer(kInitial, 2.0, kLimit);
+  EXPECT_EQ(pacer.After(Found(80)).external_room, 0);
   Pacer::Outcome outcome = Found(8);
-  outcome.live_external = 2048 * kMib;
-  outcome.within_limit = 4096 * kMib;
-  EXPECT_EQ(pacer.After(outcome).room, 2056 * kMib);
-  outcome.within_limit = 56 * kMib;
-  EXPECT_EQ(pacer.After(outcome).room, 42 * kMib);
+  outcome.live_external = 20 * kMib;  // no more than there is for the heap's initial size
+  EXPECT_EQ(pacer.After(outcome).external_room, 0);
+  outcome.live_external = 92 * kMib;
+  EXPECT_EQ(pacer.After(outcome).room, 100 * kMib);
+  EXPECT_EQ(pacer.After(outcome).external_room, 60 * kMib);
+  outcome.within_limit = 40 * kMib;
+  EXPECT_EQ(pacer.After(outcome).external_room, 0);
 }
 
 // What a cycle has made free is not found at once, nor all of it: a heap that planned to fill its
