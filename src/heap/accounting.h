@@ -94,11 +94,14 @@ class Accounting {
                                      static_cast<std::uint64_t>(bytes));
   }
   // Of the room that the plan has left for native memory which has turned out to be dead: takes so
-  // much, or what there is; returns that.
+  // much, or what there is, also from how far the heap may go beyond its goal. Returns how much is
+  // still to be spent.
   std::int64_t TakeExternalRoom(std::int64_t bytes) {
     const std::int64_t left =
         external_room_.fetch_sub(bytes, std::memory_order_relaxed);  // as above
-    return std::clamp<std::int64_t>(left, 0, bytes);
+    const std::int64_t taken = std::clamp<std::int64_t>(left, 0, bytes);
+    far_.fetch_add(taken, std::memory_order_relaxed);  // as above
+    return taken;
   }
   std::int64_t Budget() const { return budget_.load(std::memory_order_relaxed); }  // as above
   // To the plan's, less what has been spent since `before` was read.
