@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Optional
 
+import peers
 import tables
 from runs import Results, Run, best_peer, peers_of, ratios, values
 
@@ -57,6 +58,7 @@ BARS = [
     *[Bar("ephemeron", metric, 1, peer="cppgc", may_equal=True)
       for metric in ("insert_ns", "lookup_ns", "collect_ms")],
     Bar("mark", "ns_per_op", 0.5, peer="cppgc", may_equal=True),
+    Bar(peers.TWO_MARKERS, "ns_per_op", 0.5, peer="cppgc", may_equal=True),
 ]
 
 

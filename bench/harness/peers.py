@@ -185,7 +185,7 @@ def all_peers(build_dir: Path) -> dict[str, Peer]:
         Peer("bdw", COMMON + [STATIC, "finalize", "deref", "mark"], [str(bench / "bench_peer_bdw")],
              environment=lambda workload: {"GC_MARKERS": str(os.cpu_count())}),
         Peer("cppgc", ALLOCATION + ["churn", "fragment", "finalize", "deref", "deref-persistent",
-                                    "ephemeron", "mark"],
+                                    "ephemeron", "mark", TWO_MARKERS],
              [str(bench / "bench_peer_cppgc")], max_churn_mib=1024),  # its heaps have 4 GiB in all
         Peer("shared_ptr", COMMON + [STATIC, "finalize", "deref"], shared_ptr),
         Peer("shared_ptr-mimalloc", COMMON + ["finalize", "deref"], shared_ptr,
