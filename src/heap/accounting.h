@@ -66,6 +66,11 @@ class Accounting {
     native_.Subtract(bytes);
     Give(bytes);
   }
+  // What has been taken is not needed, or freed by its mutator at once: no cycle has to judge it.
+  void UndoNative(std::size_t bytes) {
+    native_told.Subtract(bytes);
+    GiveNative(bytes);
+  }
   std::size_t Native() const { return native_.Get(); }
 
   // Of what has been taken, so much is held back; or is no longer, which needs no room if it goes
@@ -97,6 +102,7 @@ class Accounting {
   // much, or what there is, also from how far the heap may go beyond its goal. Returns how much is
   // still to be spent.
   std::int64_t TakeExternalRoom(std::int64_t bytes) {
+    if (external_room_.load(std::memory_order_relaxed) <= 0) return 0;  // as above
     const std::int64_t left =
         external_room_.fetch_sub(bytes, std::memory_order_relaxed);  // as above
     const std::int64_t taken = std::clamp<std::int64_t>(left, 0, bytes);
@@ -146,7 +152,7 @@ class Accounting {
   Counter external_closed;
   // External bytes of targets that have been found dead and whose callbacks have still to run.
   Counter pending_external;
-  // All that weak tables and records have ever taken, but for arrays that their mutator has freed.
+  // All that weak tables and records have ever taken, but for what has been undone.
   Counter native_told;
 
  private:

@@ -84,8 +84,8 @@ struct HeapState : HeapCore {
     if (delta > 0) accounting.external_told.Add(static_cast<std::uint64_t>(delta));
     Spend(delta);
   }
-  // `delta`, below zero, is given back by a dead object's callback: the last plan has counted it as
-  // alive, and allowed the heap to grow accordingly.
+  // `delta`, below zero, is given back by a dead object's callback, and taken to be what that
+  // object kept: the last plan has counted it as alive, and allowed the heap to grow accordingly.
   void CloseInCallback(std::int64_t delta) {
     accounting.AdjustExternal(delta);
     constexpr double kMost = 1e18;

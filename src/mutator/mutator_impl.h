@@ -60,7 +60,7 @@ void CheckUse(const MutatorImpl& mutator);
 struct Delivery {
   RegistryCore* core;
   Record* record;
-  bool is_of_dead;  // and not of a record that RunNow has taken
+  bool is_of_dead;  // its target has been found dead, whoever runs it
 };
 
 class MutatorImpl : public MutatorCore {

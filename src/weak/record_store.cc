@@ -36,7 +36,7 @@ void RecordStore::AddSlab() {
     auto* const memory = static_cast<std::byte*>(AllocateTable(bytes));
     slabs_.push_back({memory, bytes, 0, bytes / record_bytes_});
   } catch (...) {
-    heap_.accounting.GiveNative(bytes);
+    heap_.accounting.UndoNative(bytes);
     throw;
   }
   bytes_ += bytes;
@@ -55,7 +55,7 @@ std::uint32_t RecordStore::NewExtra(void* token, std::size_t external_bytes) {
     try {
       extras_.push_back({token, external_bytes});
     } catch (...) {
-      heap_.accounting.GiveNative(kExtraBytes);
+      heap_.accounting.UndoNative(kExtraBytes);
       throw;
     }
     bytes_ += kExtraBytes;

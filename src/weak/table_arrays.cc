@@ -41,7 +41,7 @@ TableArrays* TableArrays::New(HeapState& heap, EntryOrder order, std::size_t cap
   try {
     memory = static_cast<std::byte*>(AllocateTable(bytes));
   } catch (...) {
-    heap.accounting.GiveNative(bytes);
+    heap.accounting.UndoNative(bytes);
     throw;
   }
   OweWaitIfFarBeyondGoal(heap, bytes);
@@ -72,8 +72,8 @@ void TableArrays::Free(HeapState& heap, TableArrays* arrays) {
 void TableArrays::Retire(HeapState& heap, TableArrays* arrays) {
   if (arrays == Empty()) return;
   if (NobodyElseReads(heap)) {
-    heap.accounting.native_told.Subtract(arrays->bytes_);
-    return Free(heap, arrays);
+    heap.accounting.UndoNative(arrays->bytes_);
+    return FreeTable(arrays, arrays->bytes_);
   }
   MutexLock lock(heap.retired_mutex);
   arrays->next_ = std::exchange(heap.retired, arrays);
