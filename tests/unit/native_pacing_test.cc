@@ -77,6 +77,23 @@ TEST_F(NativePacingTest, NorIfTheHeapHearsOfItOnlyFromTheCallbacks) {
   EXPECT_LT(heap().Stats().external_bytes, 10 * kMib);
 }
 
+// RunNow closes what lives: that goes back to the budget, as what the program closes by itself.
+TEST_F(NativePacingTest, WhatRunNowGivesBackCanBeTakenAgain) {
+  constexpr std::ptrdiff_t kAlive = 400 * static_cast<std::ptrdiff_t>(kMib);
+  const Persistent registry(Make<FinalizationRegistry<int>>(
+      [this](int) { heap().AdjustExternalBytes(-static_cast<std::ptrdiff_t>(kMib)); }));
+  const Persistent target(Make<int>(1));
+  heap().AdjustExternalBytes(kAlive);
+  CollectPrecisely();
+  const std::int64_t before = Figures().Budget();
+  for (int i = 0; i < 100; i++) {
+    heap().AdjustExternalBytes(kMib);
+    EXPECT_TRUE(registry->Track(target, 0)->RunNow());
+  }
+  EXPECT_GT(Figures().Budget(), before - 10 * static_cast<std::int64_t>(kMib));
+  heap().AdjustExternalBytes(-kAlive);
+}
+
 TEST_F(NativePacingTest, WhoDetachesWaitsForTheCycle) {
   CycleStepper stepper(heap());
   stepper.AdvanceTo(CycleStep::kBarrierOn);
