@@ -276,6 +276,8 @@ void HeapImpl::ClearAndQueue(CycleReport& report) {
 
 void HeapImpl::TurnBarrierOff() {
   ELEGY_CHAOS_POINT("about to be idle");
+  state_.idle.Store(IdleNumber::New());
+  ELEGY_CHAOS_POINT("idle numbered, phase closed");
   state_.phase.Set(Phase::kIdle);
   ELEGY_CHAOS_POINT("idle, barrier on");
   CountMarkingHeap(~std::uint32_t{0});

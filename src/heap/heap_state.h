@@ -60,6 +60,7 @@ struct HeapState : HeapCore {
   HeapState(const HeapOptions& complete_options, std::size_t reserve_bytes)
       : options(complete_options), pool(reserve_bytes), failed(*this), roots(new RootTable(*this)) {
     base = pool.Base();
+    idle.Store(IdleNumber::New());
     reserved_bytes = pool.ReservedBytes();
   }
   HeapState(const HeapState&) = delete;

@@ -1,4 +1,19 @@
 // Persistent and WeakPersistent: nodes of the root table (src/heap/root_table.h).
+//
+// A WeakPersistent has its target's address beside its node, for most reads to do without the node.
+// What a cell holds is nulled between a flip and the phase Idle after it, and at no other time. So
+// what a weak read has returned, in whatever phase, is in its cell for all of the phase Idle that
+// is, was last, or, once the next one has its number, will be next: the reader writes that phase's
+// number into the handle. Who reads the handle later, and sees phase Idle and then the same number,
+// need not look at the node. The phase is read first. The number changes between a flip, for which
+// the reader has to answer a handshake, and phase Idle; so it is the number of the phase that was
+// read. The other way round it might be the number from before a clearing whose end is read as
+// phase Idle. A number is of one heap and one phase: a handle that is read on a thread of another
+// heap, or after its heap's end, is sent to its node.
+//
+// The address changes by assignments alone, which nobody may do beside a reader; they take the
+// number away, for what is assigned may count as dead. Readers beside each other write the same
+// number, or what is as right: the next one's, while the phase is not yet Idle.
 
 #include "elegy/persistent.h"
 #include "src/base/chaos.h"
@@ -74,15 +89,6 @@ void RootHandle::CopyStrong(const RootHandle& source, void* target) {
   table->CopyShading(*node_, *source.node_, target);
 }
 
-void RootHandle::AssignWeak(void* target) {
-  if (target == nullptr) return Replace(nullptr);
-  HeapState& heap = HeapOf(target);
-  if (node_ == nullptr || node_->table != heap.roots) {
-    Replace(heap.roots->NewNode(nullptr, /*strong=*/false));
-  }
-  WriteWeakNode(heap, *node_, target);
-}
-
 void RootHandle::Replace(RootNode* node) noexcept {
   Release();
   node_ = node;
@@ -101,17 +107,46 @@ void RootHandle::Release() noexcept {
   node_ = nullptr;
 }
 
-void* RootHandle::ReadNode() const {
-  HeapCore* const heap = node_->table->heap();
+void WeakHandle::Assign(void* target) {
+  if (target == nullptr) {
+    Replace(nullptr);
+  } else {
+    HeapState& heap = HeapOf(target);
+    if (node() == nullptr || node()->table != heap.roots) {
+      Replace(heap.roots->NewNode(nullptr, /*strong=*/false));
+    }
+    WriteWeakNode(heap, *node(), target);
+  }
+  hidden_target_ = Hidden(target);
+  seen_.Store(0);
+}
+
+void* WeakHandle::Read() const {
+  const MutatorImpl* const mutator = CurrentImplOrNull();
+  if (mutator != nullptr && mutator->blocking_depth == 0) [[likely]] {
+    const HeapCore& heap = *mutator->heap;
+    const Phase phase = PhaseWord::PhaseOf(heap.phase.Load());
+    ELEGY_CHAOS_POINT("phase read, number not read");
+    if (phase == Phase::kIdle && heap.idle.Load() == seen_.Load()) [[likely]]
+      return reinterpret_cast<void*>(~hidden_target_);
+  }
+  return node() == nullptr ? nullptr : ReadNode();
+}
+
+void* WeakHandle::ReadNode() const {
+  HeapCore* const heap = node()->table->heap();
   if (heap == nullptr) return nullptr;
+  const WeakCell& cell = node()->cell;
   MutatorImpl* const mutator = MutatorOf(heap);
   if (mutator == nullptr) {
-    if (node_->cell.Target() == nullptr) return nullptr;
+    if (cell.Target() == nullptr) return nullptr;
     Fail(
         "WeakPersistent::Get on a thread that is not attached to its target's heap, or inside an "
         "elegy::BlockingRegion");
   }
-  return node_->cell.Read(*mutator);
+  void* const target = cell.Read(*mutator);
+  if (target != nullptr) seen_.Store(heap->idle.Load());
+  return target;
 }
 
 }  // namespace elegy::internal

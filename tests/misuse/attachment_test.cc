@@ -51,6 +51,7 @@ TEST_F(AttachmentDeathTest, WeakReadsNeedAMutator) {
   const Persistent<Node> node = Make<Node>();
   const Persistent<WeakRef<Node>> reference = Make<WeakRef<Node>>(node.get());
   const WeakPersistent<Node> weak = node.get();
+  EXPECT_EQ(weak.Get(), node);
   Detach();
   EXPECT_DEATH(reference->Deref(), kNotAttached);
   EXPECT_DEATH(reference->IsCleared(), kNotAttached);
@@ -171,6 +172,7 @@ TEST_F(AttachmentDeathTest, NothingIsMadeInsideABlockingRegion) {
   EXPECT_DEATH(inside([](Mutator& mutator) { mutator.DrainFinalization(); }), kMessage);
   const Persistent<Node> node = Make<Node>();
   const WeakPersistent<Node> weak = node.get();
+  EXPECT_EQ(weak.Get(), node);
   EXPECT_DEATH(inside([&](Mutator&) { weak.Get(); }), kMessage);
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -74,6 +75,22 @@ TEST_F(WeakPersistentTest, IsNullByDefaultAndByAssignment) {
   EXPECT_EQ(WeakPersistent<Node>(nullptr).Get(), nullptr);
 }
 
+// Most reads do not look where the collector clears.
+TEST_F(WeakPersistentTest, WhatWasReadOftenDiesAsSoon) {
+  Persistent<Node> target(Make<Node>(5));
+  const WeakPersistent<Node> weak = target.get();
+  for (int cycle = 0; cycle < 3; cycle++) {
+    EXPECT_EQ(ValueOf(weak), 5);
+    EXPECT_EQ(ValueOf(weak), 5);
+    CollectPrecisely();
+  }
+  EXPECT_EQ(ValueOf(weak), 5);
+  target = nullptr;
+  CollectPrecisely();
+  EXPECT_TRUE(Cleared(weak));
+  EXPECT_TRUE(Cleared(weak));
+}
+
 TEST_F(WeakPersistentTest, GetKeepsTheTargetOnlyOnTheStack) {
   const WeakPersistent<Node> weak = Doomed(5);
   EXPECT_EQ(ValueOf(weak), 5);
@@ -87,7 +104,10 @@ TEST_F(WeakPersistentTest, CopiesAndMovesHoldWeakly) {
   WeakPersistent<Node> copy = first;
   WeakPersistent<Node> assigned;
   assigned = first;
+  EXPECT_EQ(ValueOf(first), 1);
+  const WeakPersistent<Node>& moved_from = first;
   WeakPersistent<Node> moved = std::move(first);
+  EXPECT_EQ(moved_from.Get(), nullptr);
   EXPECT_EQ(ValueOf(copy), 1);
   EXPECT_EQ(ValueOf(assigned), 1);
   EXPECT_EQ(ValueOf(moved), 1);
@@ -176,6 +196,36 @@ TEST_F(WeakPersistentTest, IsReadOnAnotherMutatorsThread) {
     }).join();
   }
   EXPECT_EQ(seen, 8);
+}
+
+// Under ThreadSanitizer: a read changes a handle that others read.
+TEST_F(WeakPersistentTest, IsReadOnSeveralThreadsAtOnceWhileCyclesRun) {
+  const Persistent<Node> target(Make<Node>(8));
+  const WeakPersistent<Node> held = target.get();
+  const WeakPersistent<Node> doomed = Doomed(9);
+  std::atomic<int> wrong{0};
+  {
+    BlockingRegion region(mutator());
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 3; i++) {
+      readers.emplace_back([&] {
+        Mutator other(heap());
+        bool gone = false;
+        for (int k = 0; k < 2'000; k++) {
+          if (ValueOf(held) != 8) wrong++;
+          if (Cleared(doomed))
+            gone = true;
+          else if (gone)
+            wrong++;
+          other.EndTurn(StackState::kNoPointers);
+        }
+      });
+    }
+    for (int i = 0; i < 5; i++) heap().Collect();
+  }
+  EXPECT_EQ(wrong, 0);
+  CollectPrecisely();
+  EXPECT_TRUE(Cleared(doomed));
 }
 
 TEST_F(WeakPersistentTest, ReadsNullAfterItsHeapsEndAndTakesAnObjectOfAnotherHeap) {

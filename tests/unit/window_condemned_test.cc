@@ -128,6 +128,22 @@ TEST_F(WindowCondemnedTest, AHandleThatAnotherThreadWritesAfterTheFlipIsEmpty) {
   });
 }
 
+// What was read of it is of the next phase Idle already.
+TEST_F(WindowCondemnedTest, AHandleThatIsReadAndWrittenAtTheEndIsEmpty) {
+  WeakPersistent<Counted> handle;
+  actor.Do([&] { handle = other.get(); });
+  HeldPoint numbered(ChaosPointOf("idle numbered, phase closed"));
+  std::thread shutter = ShutDown();
+  numbered.Await();
+  actor.Do([&] {
+    EXPECT_EQ(handle.Get(), other.get());
+    handle = target.get();
+  });
+  numbered.Release();
+  shutter.join();
+  actor.Do([&] { EXPECT_EQ(handle.Get(), nullptr); });
+}
+
 // Such a thread has seen the phase after the flip, and asks what is condemned when the cycle ends.
 TEST_F(WindowCondemnedTest, AHandleThatAnotherThreadWritesAtTheEndIsEmpty) {
   WeakPersistent<Counted> written;

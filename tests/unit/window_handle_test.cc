@@ -1,5 +1,6 @@
-// A thread that is not attached drops a handle while marking ends. What it held lives to the end of
-// this cycle, and no longer.
+// Handles at single steps of a cycle. What a thread that is not attached drops while marking ends
+// lives to the end of this cycle, and no longer; a weak handle that was read before the cycle reads
+// null from the flip on.
 
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include <thread>
 
 #include "elegy/elegy.h"
+#include "tests/support/actor.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/held_point.h"
 #include "tests/support/stress.h"
@@ -81,6 +83,50 @@ TEST(WindowHandleRoundsTest, HandlesToWhatIsMarkedDoNotHoldUpTheEnd) {
   heap.Collect();
   EXPECT_GE(dropper.passages(), 1);
   EXPECT_LT(dropper.passages(), 5);
+}
+
+class WindowHandleReadTest : public ::testing::Test {
+ protected:
+  WindowHandleReadTest() {
+    actor_.Do([this] {
+      handle_ = Make<Counted>(1, census_);
+      EXPECT_NE(handle_.Get(), nullptr);
+      EXPECT_NE(handle_.Get(), nullptr);
+    });
+  }
+
+  Census census_;
+  Heap heap_;  // not verified: the verifier would wait for a mutator that is held
+  WeakPersistent<Counted> handle_;
+  Actor actor_{heap_};
+};
+
+TEST_F(WindowHandleReadTest, IsNullWhenTheNextPhaseIdleHasItsNumber) {
+  HeldPoint numbered(ChaosPointOf("idle numbered, phase closed"));
+  std::thread collector([this] { heap_.Collect(); });
+  numbered.Await();
+  actor_.Do([this] { EXPECT_EQ(handle_.Get(), nullptr); });
+  numbered.Release();
+  collector.join();
+  EXPECT_EQ(census_.destroyed, 1u);
+}
+
+TEST_F(WindowHandleReadTest, IsNullIfItOutlastsTheClearing) {
+  HeldPoint cleared(ChaosPointOf("cleared, nothing queued"));
+  std::thread collector([this] { heap_.Collect(); });
+  cleared.Await();
+  HeldPoint reading(ChaosPointOf("phase read, number not read"));
+  const Counted* read = nullptr;
+  actor_.Start([&] { read = handle_.Get(); });
+  reading.Await();
+  HeldPoint idle(ChaosPointOf("reads not ended"));
+  cleared.Release();
+  idle.Await();
+  reading.Release();
+  actor_.Await();
+  EXPECT_EQ(read, nullptr);
+  idle.Release();
+  collector.join();
 }
 
 }  // namespace

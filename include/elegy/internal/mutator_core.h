@@ -70,10 +70,28 @@ class PhaseWord {
   std::atomic<std::uint64_t> word_{0};
 };
 
+// A phase Idle of a heap. No two of any heaps of the process have the same number, and none has 0.
+class IdleNumber {
+ public:
+  // Relaxed: only that it is another one than any before counts.
+  static std::uint64_t New() { return next_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Relaxed. Of a heap: written before the phase is set, and read after it. Of a handle: what has
+  // been seen in its node stays true for that phase, whoever has seen it.
+  std::uint64_t Load() const { return value_.load(std::memory_order_relaxed); }
+  void Store(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }  // as Load
+
+ private:
+  [[gnu::visibility("default")]] inline static constinit std::atomic<std::uint64_t> next_{1};
+
+  std::atomic<std::uint64_t> value_{0};
+};
+
 struct HeapCore {
   std::uintptr_t base = 0;
   std::size_t reserved_bytes = 0;
   alignas(64) PhaseWord phase;
+  IdleNumber idle;  // of the phase Idle that is, or was last
 
   bool Contains(const void* address) const {
     return reinterpret_cast<std::uintptr_t>(address) - base < reserved_bytes;
