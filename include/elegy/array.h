@@ -16,12 +16,14 @@
 namespace elegy {
 
 namespace internal {
-// Constructs an array's elements one by one. A scan meanwhile looks at those that are constructed,
-// and at the one that is: behind it lies what the memory held before.
+// Constructs an array's elements one by one, and answers handshakes between them. A scan meanwhile
+// looks at those that are constructed, and at the one that is: behind it lies what the memory held
+// before.
 template <class T>
 class ElementsScope {
  public:
-  ElementsScope(Array<T>& array, ConstructionNode& node) : array_(array), node_(node) {}
+  ElementsScope(MutatorCore& mutator, Array<T>& array, ConstructionNode& node)
+      : mutator_(mutator), array_(array), node_(node) {}
   ElementsScope(const ElementsScope&) = delete;
   ElementsScope& operator=(const ElementsScope&) = delete;
   ~ElementsScope() {
@@ -30,12 +32,15 @@ class ElementsScope {
 
   void ConstructAll() {
     for (; done_ < array_.size(); done_++) {
+      if (mutator_.HasRequest()) [[unlikely]]
+        AnswerHandshake(mutator_);
       node_.bytes += sizeof(T);
       ::new (static_cast<void*>(array_.begin() + done_)) T();
     }
   }
 
  private:
+  MutatorCore& mutator_;
   Array<T>& array_;
   ConstructionNode& node_;
   std::size_t done_ = 0;
@@ -142,7 +147,7 @@ Array<T>* MakeArrayIn(MutatorCore& mutator, std::size_t length) {
     ConstructionNode node{mutator.constructing, memory, kHeader};
     ConstructionScope scope(mutator, node);
     auto* const array = ::new (memory) Array<T>(length);
-    ElementsScope<T> elements(*array, node);
+    ElementsScope<T> elements(mutator, *array, node);
     elements.ConstructAll();
     scope.Finish();
     check.Compare();

@@ -27,7 +27,7 @@ struct PlainInitialiser;
 // Thread-safety: reads and stores are atomic; a store is a release and a read an acquire. Threads
 // that use one are attached to its heap, or what they read may be freed beside them; nothing but
 // some stores while a heap is marking (fatal, with a message) shows who is not. The same goes for
-// AtomicMember, Array and Vector.
+// AtomicMember, Array and Vector. In `c ? member : pointer` one of the two has to be named: get().
 // Complexity: a store costs a test of the barrier's flag more than a plain pointer's; while the
 // heap is marking, it also tests the mark of the pointer that it overwrites.
 template <class T>

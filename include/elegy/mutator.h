@@ -86,8 +86,9 @@ class Mutator {
       SafepointSlowly();
   }
 
-  // Answers handshakes, then runs at most that many queued callbacks; returns how many ran. A
-  // safepoint in all else: it waits for what Heap::AdjustExternalBytes has let through, too.
+  // Answers handshakes, then runs at most that many queued callbacks; returns how many ran. The
+  // registries take turns from call to call. A safepoint in all else: it waits for what
+  // Heap::AdjustExternalBytes has let through, too.
   std::size_t DrainFinalization(std::size_t max_callbacks = SIZE_MAX);
 
   // Ends the turn: lets go of the kept-alive targets, then a Safepoint. With kNoPointers this

@@ -38,6 +38,8 @@ struct WeakCacheOptions {
   std::size_t budget_bytes = 0;
   // What an object takes, with what it keeps outside the heap: asked once, when it enters the cache
   // of a budget above 0. Must not use the cache, nor reach a safepoint. Null: its size in the heap.
+  // It is compared with the budget, and says nothing to the heap: for what an object keeps outside
+  // to make the heap collect in time, see Mutator::AdjustExternalBytes.
   std::function<std::size_t(const T&)> bytes_of = nullptr;
 };
 
@@ -78,6 +80,10 @@ class WeakCache {
   static_assert(!internal::NamesObjects<Key>(),
                 "elegy: a cache does not keep its keys' objects: no slots or pointers to classes "
                 "in keys; of other memory's pointers say kHasNoSlots<T*> = true");
+  static_assert(internal::NamesObjects<Key>() ||
+                    (std::is_default_constructible_v<absl::Hash<Key>> &&
+                     std::equality_comparable<Key>),
+                "elegy: a cache's key needs operator== and an AbslHashValue, as absl::Hash says");
 
  public:
   WeakCache() : WeakCache(WeakCacheOptions<T>()) {}

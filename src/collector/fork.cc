@@ -15,6 +15,7 @@
 
 #include <vector>
 
+#include "elegy/internal/allocate.h"
 #include "elegy/internal/registry_core.h"
 #include "src/base/check.h"
 #include "src/collector/heap_impl.h"
@@ -71,6 +72,7 @@ void HeapImpl::AfterFork() {
 void HeapImpl::ForgetOtherMutators() {
   MutatorImpl* const own = CurrentImplOrNull();
   if (own != nullptr) own->thread_id = platform::ThreadId();
+  SlotCheck::ForgetOtherThreads();
   std::vector<MutatorImpl*> others;
   {
     MutexLock lock(state_.mutators_mutex);

@@ -4,9 +4,13 @@
 // whoever takes it. Nothing in a segment is shared before Publish, and Publish happens before the
 // Take that returns it (both hold the list's lock). A marker that finds nothing to take sleeps.
 //
-// End of marking. Markers that have no work register as idle. Drained() is true when the list is
-// empty and every marker is idle: then no marker holds a segment. Mutators may hold private
-// segments still (barrier buffers); those are handed over in a termination round (see
+// Three lists: segments; parts of large arrays; and segments that are for marker threads alone,
+// which no mutator takes.
+//
+// End of marking. A marker that finds none of the three is counted as idle. Who is the last of them
+// ends the drain for all (TakeOrFinish): then the lists are empty, and no marker holds a segment,
+// for what a marker hands over it hands over before it is idle. Mutators may hold private segments
+// still (barrier buffers); those are handed over in a termination round (see
 // src/collector/cycle.cc). Whoever has handed one over says so in the next round.
 //
 // An entry is the address of an object or of its inside, without its low bits (Untagged in

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "elegy/internal/mutex.h"
+#include "src/base/check.h"
+#include "src/platform/platform.h"
 
 namespace elegy::internal {
 
@@ -34,8 +36,10 @@ class CollectionRequest {
     return started_ == finished_ ? AskLocked() : started_;
   }
 
-  // Returns once that cycle has finished.
+  // Returns once that cycle has finished. Both are fatal in a forked child without Resume, where
+  // there is no collector.
   void WaitFor(std::uint64_t cycle) {
+    FailIfForked();
     MutexLock lock(mutex_);
     waiting_++;
     while (finished_ < cycle) done_.Wait(mutex_);
@@ -43,6 +47,7 @@ class CollectionRequest {
   }
   // Or after so long.
   void WaitFor(std::uint64_t cycle, std::chrono::milliseconds longest) {
+    FailIfForked();
     const auto end = std::chrono::steady_clock::now() + longest;
     MutexLock lock(mutex_);
     waiting_++;
@@ -84,16 +89,25 @@ class CollectionRequest {
     done_.NotifyAll();
   }
   void Stop() {
+    FailIfForked();
     MutexLock lock(mutex_);
     stopped_ = true;
     wake_.NotifyOne();
   }
   void Resume() {
     MutexLock lock(mutex_);
+    process_.store(platform::ProcessId(), std::memory_order_relaxed);  // as FailIfForked
     stopped_ = false;
   }
 
  private:
+  // Relaxed: in the process that has set it, it is the same for ever; its child has one thread.
+  void FailIfForked() const {
+    if (process_.load(std::memory_order_relaxed) == platform::ProcessId()) return;
+    Fail(
+        "a heap that was not prepared by Heap::PrepareFork collects, waits or ends in a forked "
+        "child, which may only exec or _exit");
+  }
   std::uint64_t AskLocked() ELEGY_REQUIRES(mutex_) {
     wanted_ = std::max(wanted_, started_ + 1);
     wake_.NotifyOne();
@@ -109,6 +123,7 @@ class CollectionRequest {
   bool stopped_ ELEGY_GUARDED_BY(mutex_) = false;
   int waiting_ ELEGY_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> busy_{false};
+  std::atomic<int> process_{0};
 };
 
 }  // namespace elegy::internal

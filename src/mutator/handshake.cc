@@ -277,6 +277,8 @@ void AnswerIfAsked(MutatorImpl& mutator) {
   if (AnswerPending(mutator)) LeaveCoreToOthers(mutator.state);
 }
 
+void AnswerHandshake(MutatorCore& mutator) { AnswerIfAsked(static_cast<MutatorImpl&>(mutator)); }
+
 void EnterBlocked(MutatorImpl& mutator, const void* top) noexcept {
   PublishStack(mutator, top);
   std::uint32_t control = LoadControl(mutator);

@@ -141,6 +141,8 @@ class MutatorImpl : public MutatorCore {
 
   // Registries whose home this is, with records queued. Guarded by state.ready_mutex.
   std::list<std::shared_ptr<RegistryCore>> ready;
+  // By turns with those that have no home.
+  bool any_ready_next = false;
   // Calls of Heap::Shutdown that this thread is in.
   std::uint64_t shutdowns = 0;
   // Whether it runs no callback at its safepoints, for another thread is in Shutdown. Who has

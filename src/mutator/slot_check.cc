@@ -79,6 +79,15 @@ SlotCheck::~SlotCheck() {
   delete record_;
 }
 
+void SlotCheck::ForgetOtherThreads() {
+  std::uint32_t own = 0;
+  for (auto* record = static_cast<Record*>(t_innermost); record != nullptr;
+       record = record->outer) {
+    own++;
+  }
+  g_slot_recorders.store(own, std::memory_order_relaxed);  // the only thread
+}
+
 void SlotCheck::Note(const void* slot) noexcept {
   for (auto* record = static_cast<Record*>(t_innermost); record != nullptr;
        record = record->outer) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <iterator>
 #include <list>
+#include <utility>
 
 #include "src/base/chaos.h"
 
@@ -43,9 +44,10 @@ class PassedBy {
   std::size_t count_ = 0;
 };
 
-// The first registry of a list that still has queued records, and may run them on this mutator.
-// Moves those before it that have none to `dropped`; *passes_by is set if one is another's now, or
-// has been passed by.
+// The first registry of a list that still has queued records, and may run them on this mutator; the
+// list's last from now on, so that with few callbacks at a time all have their turn. Moves those
+// before it that have none to `dropped`; *passes_by is set if one is another's now, or has been
+// passed by.
 std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList& list,
                                           const PassedBy& passed, ReadyList& dropped,
                                           bool* passes_by) {
@@ -55,7 +57,8 @@ std::shared_ptr<RegistryCore> FirstQueued(const MutatorImpl& mutator, ReadyList&
       (*place)->LeaveList();
       dropped.splice(dropped.end(), list, place);
     } else if ((*place)->MayRunOn(mutator) && !passed.Contains(place->get())) {
-      return *place;
+      list.splice(list.end(), list, place);
+      return list.back();
     } else {
       *passes_by = true;
     }
@@ -72,9 +75,11 @@ class Turn {
     ReadyList dropped;  // dies without the lock, for what on_ready captures may do anything then
     bool passes_by = false;
     MutexLock lock(mutator.state.ready_mutex);
-    core_ = FirstQueued(mutator, mutator.ready, passed, dropped, &passes_by);
-    if (core_ == nullptr) {
-      core_ = FirstQueued(mutator, mutator.state.ready_any, passed, dropped, &passes_by);
+    ReadyList* lists[] = {&mutator.ready, &mutator.state.ready_any};
+    if (mutator.any_ready_next) std::swap(lists[0], lists[1]);
+    mutator.any_ready_next = !mutator.any_ready_next;
+    for (ReadyList* list : lists) {
+      if (core_ == nullptr) core_ = FirstQueued(mutator, *list, passed, dropped, &passes_by);
     }
     if (core_ != nullptr) {
       is_outermost_ = core_->BeginTurn(mutator);

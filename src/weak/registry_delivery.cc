@@ -9,6 +9,7 @@
 #include "elegy/internal/registry_core.h"
 #include "elegy/internal/weak_cell.h"
 #include "src/base/chaos.h"
+#include "src/base/check.h"
 #include "src/concurrent/batch_queue.h"
 #include "src/mutator/mutator_impl.h"
 #include "src/weak/record_store.h"
@@ -54,11 +55,23 @@ class RegistryCore::Drain {
   Record* Take(bool* more) ELEGY_REQUIRES(core_.mutex_);
   void Call(Record& record) ELEGY_RELEASE(core_.mutex_);
   void EndLast() ELEGY_REQUIRES(core_.mutex_);
+  // This run's own entry in the mutator's list: the innermost, when its callback has returned.
+  Delivery& Own() const;
 
   RegistryCore& core_;
   MutatorImpl* mutator_ = nullptr;  // while it counts
+  std::size_t depth_ = 0;
   std::size_t outer_roots_ = 0;
 };
+
+Delivery& RegistryCore::Drain::Own() const {
+  if (mutator_->deliveries.size() != depth_) {
+    Fail(
+        "finalization callbacks on one thread that end in another order than they began: a fiber "
+        "may not be left inside a callback");
+  }
+  return mutator_->deliveries.back();
+}
 
 void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   if (mutator_ != nullptr) return;
@@ -66,6 +79,7 @@ void RegistryCore::Drain::Begin(MutatorImpl& mutator) {
   CheckOwnHeap(mutator, core_.self_);
   mutator.deliveries.push_back({&core_, nullptr, false});
   mutator_ = &mutator;
+  depth_ = mutator.deliveries.size();
   outer_roots_ = mutator.callback_roots.size();
   core_.AddRunning(1);
 }
@@ -118,7 +132,7 @@ void RegistryCore::Drain::Call(Record& record) {
 
 void RegistryCore::Drain::EndLast() {
   if (mutator_ == nullptr) return;
-  Record* const record = std::exchange(mutator_->deliveries.back().record, nullptr);
+  Record* const record = std::exchange(Own().record, nullptr);
   if (record == nullptr) return;
   mutator_->callback_roots.resize(outer_roots_);
   core_.EndDelivered(*record);

@@ -323,6 +323,7 @@ TEST_F(HeapForkTest, WhatAVanishedThreadWasConstructingIsNoObject) {
   ASSERT_TRUE(heap().PrepareFork().ok());
   const pid_t child = Fork([&] {
     heap().AfterFork();
+    EXPECT_FALSE(internal::SlotsAreRecorded());  // those of its first objects
     ExpectCollects();
     EXPECT_EQ(SlowlyBuilt::destroyed, 0);
   });
@@ -585,6 +586,18 @@ TEST_F(PrepareForkTest, AMutatorThatIsNotBlockedIsAnError) {
   }
   other.Poll();
   ExpectCollects();
+}
+
+// Where it would wait for a collector that is not there.
+TEST_F(PrepareForkTest, AChildThatWasNotPreparedIsTold) {
+  GTEST_FLAG_SET(death_test_style, "fast");  // forks
+  EXPECT_DEATH(heap().Collect(), "elegy: .* not prepared .* forked child");
+  EXPECT_DEATH(
+      {
+        Detach();
+        heap().~Heap();
+      },
+      "elegy: .* not prepared .* forked child");
 }
 
 TEST_F(PrepareForkTest, ACycleThatRunsIsEndedFirst) {

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -30,7 +33,43 @@ struct Node {
   Member<Node> next;
 };
 
+// Calls the test for each element that is built.
+class Watched {
+ public:
+  Watched() { on_construction(); }
+
+  static std::function<void()> on_construction;
+};
+std::function<void()> Watched::on_construction;
+
+}  // namespace
+}  // namespace elegy::test
+
+template <>
+inline constexpr bool elegy::kHasNoSlots<elegy::test::Watched> = true;
+
+namespace elegy::test {
+namespace {
+
 class MemoryArrayTest : public HeapTest {};
+
+TEST_F(MemoryArrayTest, ACycleEndsWhileAnArrayIsBuilt) {
+  std::atomic<bool> has_collected{false};
+  std::thread collector;
+  Watched::on_construction = [&] {
+    if (!collector.joinable()) {
+      collector = std::thread([&] {
+        heap().Collect();
+        has_collected = true;
+      });
+    }
+    if (!has_collected) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  MakeArray<Watched>(10'000);
+  EXPECT_TRUE(has_collected);
+  const BlockingRegion region(mutator());
+  collector.join();
+}
 
 TEST_F(MemoryArrayTest, ScalarsBeginAsZeroAndKeepTheirValues) {
   for (const std::size_t length : {1, 7, 100, 1000, 5000, 100'000}) {

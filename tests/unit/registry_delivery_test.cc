@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "elegy/elegy.h"
@@ -208,6 +209,28 @@ TEST_F(RegistryDeliveryTest, DrainFinalizationBoundsAllRegistriesTogether) {
   EXPECT_EQ(mutator().DrainFinalization(4), 4u);
   EXPECT_EQ(mutator().DrainFinalization(4), 2u);
   EXPECT_THAT(calls, UnorderedElementsAre(0, 1, 2, 10, 11, 12));
+}
+
+// A loop that has time for one callback a round, and a registry that always has more.
+TEST_F(RegistryDeliveryTest, AFewCallbacksAtATimeComeFromAllRegistriesByTurns) {
+  const auto second = NewRegistry();
+  Persistent<FinalizationRegistry<int>> homeless;
+  {
+    const BlockingRegion region(mutator());
+    std::thread([&] {
+      const Mutator guest(heap());
+      homeless = NewRegistry();
+    }).join();
+  }
+  RegisterDoomed(*second, 2);
+  RegisterDoomed(*homeless, 3);
+  for (int i = 0; i < 6; i++) {
+    RegisterDoomed(1);
+    RegisterDoomed(1);
+    heap().Collect(StackState::kNoPointers);
+    EXPECT_EQ(mutator().DrainFinalization(1), 1u);
+  }
+  EXPECT_THAT(calls, ::testing::IsSupersetOf({1, 2, 3}));
 }
 
 TEST_F(RegistryDeliveryTest, CleanupSomeRunsThisRegistrysInTheSameTurn) {

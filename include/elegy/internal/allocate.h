@@ -31,6 +31,9 @@ void* AllocateSlowly(MutatorCore& mutator, const TypeInfo& type, std::size_t byt
 void* AllocateArray(MutatorCore& mutator, const TypeInfo& type, std::size_t bytes,
                     std::size_t alignment, bool zeroed);
 
+// Answers a handshake that is asked for; no other part of a safepoint.
+void AnswerHandshake(MutatorCore& mutator);
+
 // The constructor has thrown: the cell holds no object (src/heap/failed_objects.h).
 void AbandonCell(MutatorCore& mutator, void* object);
 
@@ -179,6 +182,8 @@ class SlotCheck {
 
   // A slot has been constructed on this thread.
   static void Note(const void* slot) noexcept;
+  // In a forked child.
+  static void ForgetOtherThreads();
 
  private:
   struct Record;

@@ -9,6 +9,11 @@
 #include "elegy/internal/type_info.h"
 #include "elegy/visitor.h"
 
+namespace elegy {
+template <class T>
+class Array;
+}  // namespace elegy
+
 namespace elegy::internal {
 
 // Specialised to true by the library's own types whose trace walks a table outside the heap.
@@ -16,7 +21,13 @@ template <class T>
 inline constexpr bool kIsContainer = false;
 
 template <class T>
+inline constexpr bool kIsArray = false;
+template <class T>
+inline constexpr bool kIsArray<Array<T>> = true;
+
+template <class T>
 constexpr void CheckManaged() {
+  static_assert(!kIsArray<T>, "elegy: an Array is made by MakeArray<T>(length)");
   static_assert(std::is_object_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T>,
                 "elegy: a managed object is a class or scalar object; use MakeArray for arrays");
   static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
