@@ -10,6 +10,7 @@ import machine
 import page
 import peers
 import programs
+import readme
 import runs
 import store
 
@@ -62,6 +63,9 @@ def parse_arguments() -> argparse.Namespace:
                              "workloads' that the file holds are kept, and reported again")
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="the report, with pictures, also to a file and a folder beside it")
+    parser.add_argument("--readme", type=Path, metavar="FILE",
+                        help="some rows of the report also in place of the table in a file, such "
+                             "as README.md")
     parser.add_argument("--report-only", action="store_true",
                         help="measure nothing: report what the file of --json holds")
     parser.add_argument("--check", action="store_true", help="fail if a bar is not met")
@@ -190,6 +194,8 @@ def main() -> int:
     print("\n".join(page.report(record, pictures=[])))
     if arguments.markdown:
         page.write(arguments.markdown, record)
+    if arguments.readme:
+        readme.write(arguments.readme, record)
     all_met = bars.table(record.results())[1]
     return 0 if record.all_ran() and (all_met or not arguments.check) else 1
 

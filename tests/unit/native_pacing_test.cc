@@ -94,6 +94,26 @@ TEST_F(NativePacingTest, WhatRunNowGivesBackCanBeTakenAgain) {
   heap().AdjustExternalBytes(-kAlive);
 }
 
+// As much may come while the next cycle marks: it starts earlier.
+TEST_F(NativePacingTest, WhatIsToldOfDuringMarkingStartsTheNextCycleEarlier) {
+  const auto budget_after_telling_at = [this](CycleStep step) {
+    CycleStepper stepper(heap());
+    stepper.AdvanceTo(step);
+    heap().AdjustExternalBytes(100 * static_cast<std::ptrdiff_t>(kMib));
+    stepper.FinishCycle();
+    const std::int64_t budget = Figures().Budget();
+    heap().AdjustExternalBytes(-100 * static_cast<std::ptrdiff_t>(kMib));
+    CollectPrecisely();
+    return budget;
+  };
+  heap().AdjustExternalBytes(400 * static_cast<std::ptrdiff_t>(kMib));  // for room
+  CollectPrecisely();
+  const std::int64_t after_marking = budget_after_telling_at(CycleStep::kFlipped);
+  const std::int64_t during_marking = budget_after_telling_at(CycleStep::kBarrierOn);
+  EXPECT_LT(during_marking, after_marking - 50 * static_cast<std::int64_t>(kMib));
+  heap().AdjustExternalBytes(-400 * static_cast<std::ptrdiff_t>(kMib));
+}
+
 TEST_F(NativePacingTest, WhoDetachesWaitsForTheCycle) {
   CycleStepper stepper(heap());
   stepper.AdvanceTo(CycleStep::kBarrierOn);
