@@ -14,11 +14,13 @@
 
 namespace elegy::internal {
 
-// Cycles are numbered from 1. Thread-safe.
+// Cycles are numbered from 1. Thread-safe. Who asks for a cycle, waits, or stops the collector in a
+// forked child before Resume, where there is no collector, ends the program with a message.
 class CollectionRequest {
  public:
   // Asks for a cycle that begins after this call; returns its number.
   std::uint64_t Ask() {
+    FailIfForked();
     MutexLock lock(mutex_);
     return AskLocked();
   }
@@ -32,12 +34,12 @@ class CollectionRequest {
 
   // The number of the cycle that is running; asks for one if none is.
   std::uint64_t AskUnlessRunning() {
+    FailIfForked();
     MutexLock lock(mutex_);
     return started_ == finished_ ? AskLocked() : started_;
   }
 
-  // Returns once that cycle has finished. Both are fatal in a forked child without Resume, where
-  // there is no collector.
+  // Returns once that cycle has finished.
   void WaitFor(std::uint64_t cycle) {
     FailIfForked();
     MutexLock lock(mutex_);

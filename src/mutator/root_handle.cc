@@ -2,18 +2,20 @@
 //
 // A WeakPersistent has its target's address beside its node, for most reads to do without the node.
 // What a cell holds is nulled between a flip and the phase Idle after it, and at no other time. So
-// what a weak read has returned, in whatever phase, is in its cell for all of the phase Idle that
-// is, was last, or, once the next one has its number, will be next: the reader writes that phase's
-// number into the handle. Who reads the handle later, and sees phase Idle and then the same number,
-// need not look at the node. The phase is read first. The number changes between a flip, for which
-// the reader has to answer a handshake, and phase Idle; so it is the number of the phase that was
-// read. The other way round it might be the number from before a clearing whose end is read as
-// phase Idle. A number is of one heap and one phase: a handle that is read on a thread of another
-// heap, or after its heap's end, is sent to its node.
+// who sees phase Idle and then the node hold the target, knows it for the whole of that phase, and
+// writes the phase's number into the handle. Who reads the handle later, and sees phase Idle and
+// then the same number, need not look at the node. Each reads the phase first, and reaches no
+// safepoint until it is done: the number changes between a flip, before which the reader has to
+// answer a handshake, and phase Idle, so that it is the number of the phase that was read. The
+// other way round it might be the number from before a clearing whose end is read as phase Idle.
 //
-// The address changes by assignments alone, which nobody may do beside a reader; they take the
-// number away, for what is assigned may count as dead. Readers beside each other write the same
-// number, or what is as right: the next one's, while the phase is not yet Idle.
+// What is read in another phase says nothing of the next: a target that is condemned is marked, and
+// a read that began before the flip still returns it while its cells are being nulled.
+//
+// A number is of one heap and one phase: a handle that is read on a thread of another heap, or
+// after its heap's end, is sent to its node. The address changes by assignments alone, which nobody
+// may do beside a reader; they take the number away. Readers beside each other write the same
+// number.
 
 #include "elegy/persistent.h"
 #include "src/base/chaos.h"
@@ -144,8 +146,10 @@ void* WeakHandle::ReadNode() const {
         "WeakPersistent::Get on a thread that is not attached to its target's heap, or inside an "
         "elegy::BlockingRegion");
   }
+  const bool is_idle = PhaseWord::PhaseOf(heap->phase.Load()) == Phase::kIdle;
   void* const target = cell.Read(*mutator);
-  if (target != nullptr) seen_.Store(heap->idle.Load());
+  ELEGY_CHAOS_POINT("node read, number not written");
+  if (is_idle && target != nullptr) seen_.Store(heap->idle.Load());
   return target;
 }
 

@@ -17,6 +17,7 @@
 #include "elegy/internal/weak_cell.h"
 #include "elegy/visitor.h"
 #include "src/base/check.h"
+#include "src/platform/platform.h"
 
 namespace elegy::internal {
 
@@ -79,13 +80,17 @@ SlotCheck::~SlotCheck() {
   delete record_;
 }
 
+// Once in a child, for the first of its heaps: when the next goes on it may have other threads.
 void SlotCheck::ForgetOtherThreads() {
+  static constinit std::atomic<int> last_child = 0;
+  const int child = platform::ProcessId();
+  if (last_child.exchange(child, std::memory_order_relaxed) == child) return;  // one thread
   std::uint32_t own = 0;
   for (auto* record = static_cast<Record*>(t_innermost); record != nullptr;
        record = record->outer) {
     own++;
   }
-  g_slot_recorders.store(own, std::memory_order_relaxed);  // the only thread
+  g_slot_recorders.store(own, std::memory_order_relaxed);  // one thread
 }
 
 void SlotCheck::Note(const void* slot) noexcept {

@@ -185,6 +185,10 @@ TEST_F(ForeignPointerDeathTest, WeakReadsOfAnotherHeap) {
   EXPECT_DEATH(read_at(CycleStep::kFlipped, refers_to), kOther);
   const WeakPersistent<Node> weak = foreign_.get();
   EXPECT_DEATH(weak.Get(), "elegy: .*not attached to its target's heap");
+  WeakPersistent<Node> reassigned = Make<Node>();
+  EXPECT_NE(reassigned.Get(), nullptr);
+  reassigned = foreign_.get();
+  EXPECT_DEATH(reassigned.Get(), "elegy: .*not attached to its target's heap");
 }
 
 }  // namespace

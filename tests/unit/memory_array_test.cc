@@ -67,8 +67,42 @@ TEST_F(MemoryArrayTest, ACycleEndsWhileAnArrayIsBuilt) {
   };
   MakeArray<Watched>(10'000);
   EXPECT_TRUE(has_collected);
+  Watched::on_construction = nullptr;
   const BlockingRegion region(mutator());
   collector.join();
+}
+
+// Each refers to a node of its own; with every hundredth a cycle is asked for.
+class BuiltBesideCycles {
+ public:
+  BuiltBesideCycles() : node_(Make<Node>(built)) {
+    if (++built % 100 == 0) collect();
+  }
+  void Trace(Visitor& visitor) const { visitor.Trace(node_); }
+  std::int64_t value() const { return node_->value; }
+
+  static std::int64_t built;
+  static std::function<void()> collect;
+
+ private:
+  Member<Node> node_;
+};
+std::int64_t BuiltBesideCycles::built = 0;
+std::function<void()> BuiltBesideCycles::collect;
+
+TEST_F(MemoryArrayTest, WhatIsBuiltLivesThroughCyclesUntilAllIs) {
+  BuiltBesideCycles::built = 0;
+  std::uint64_t wanted = 0;
+  BuiltBesideCycles::collect = [&] {
+    heap().RequestCollection();
+    wanted++;
+  };
+  const auto* const array = MakeArray<BuiltBesideCycles>(1'000);
+  BuiltBesideCycles::collect = nullptr;
+  EXPECT_EQ(wanted, 10u);
+  for (std::size_t i = 0; i < array->size(); i++) {
+    ASSERT_EQ((*array)[i].value(), static_cast<std::int64_t>(i));
+  }
 }
 
 TEST_F(MemoryArrayTest, ScalarsBeginAsZeroAndKeepTheirValues) {

@@ -206,12 +206,15 @@ TEST_F(WeakPersistentTest, IsReadOnSeveralThreadsAtOnceWhileCyclesRun) {
   std::atomic<int> wrong{0};
   {
     BlockingRegion region(mutator());
+    std::atomic<int> attached{0};
+    std::atomic<bool> done{false};
     std::vector<std::jthread> readers;
     for (int i = 0; i < 3; i++) {
       readers.emplace_back([&] {
         Mutator other(heap());
+        attached++;
         bool gone = false;
-        for (int k = 0; k < 2'000; k++) {
+        while (!done) {
           if (ValueOf(held) != 8) wrong++;
           if (Cleared(doomed))
             gone = true;
@@ -221,7 +224,9 @@ TEST_F(WeakPersistentTest, IsReadOnSeveralThreadsAtOnceWhileCyclesRun) {
         }
       });
     }
+    while (attached < 3) std::this_thread::yield();
     for (int i = 0; i < 5; i++) heap().Collect();
+    done = true;
   }
   EXPECT_EQ(wrong, 0);
   CollectPrecisely();

@@ -128,7 +128,27 @@ TEST_F(WindowCondemnedTest, AHandleThatAnotherThreadWritesAfterTheFlipIsEmpty) {
   });
 }
 
-// What was read of it is of the next phase Idle already.
+// A target that is marked is returned whether or not the flip has come. What was read then says
+// nothing of what the handle holds later.
+TEST_F(WindowCondemnedTest, AHandleIsEmptyThoughAReadOfItOutlastsTheFlip) {
+  WeakPersistent<Counted> handle;
+  actor.Do([&] { handle = target.get(); });
+  HeldPoint flip(ChaosPointOf("about to flip"));
+  std::thread shutter = ShutDown();
+  flip.Await();
+  HeldPoint read(ChaosPointOf("node read, number not written"));
+  actor.Start([&] { EXPECT_EQ(handle.Get(), target.get()); });
+  read.Await();
+  HeldPoint numbered(ChaosPointOf("idle numbered, phase closed"));
+  flip.Release();
+  numbered.Await();
+  read.Release();
+  actor.Await();
+  numbered.Release();
+  shutter.join();
+  actor.Do([&] { EXPECT_EQ(handle.Get(), nullptr); });
+}
+
 TEST_F(WindowCondemnedTest, AHandleThatIsReadAndWrittenAtTheEndIsEmpty) {
   WeakPersistent<Counted> handle;
   actor.Do([&] { handle = other.get(); });

@@ -101,6 +101,16 @@ class WindowHandleReadTest : public ::testing::Test {
   Actor actor_{heap_};
 };
 
+TEST_F(WindowHandleReadTest, IsNullFromTheFlipOn) {
+  HeldPoint flipped(ChaosPointOf("flipped"));
+  std::thread collector([this] { heap_.Collect(); });
+  flipped.Await();
+  actor_.Do([this] { EXPECT_EQ(handle_.Get(), nullptr); });
+  flipped.Release();
+  collector.join();
+  EXPECT_EQ(census_.destroyed, 1u);
+}
+
 TEST_F(WindowHandleReadTest, IsNullWhenTheNextPhaseIdleHasItsNumber) {
   HeldPoint numbered(ChaosPointOf("idle numbered, phase closed"));
   std::thread collector([this] { heap_.Collect(); });

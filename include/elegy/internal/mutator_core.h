@@ -127,8 +127,11 @@ struct MutatorCore {
   TurnNumber turn;
   KeptList kept;
 
-  // Relaxed: only whether to take the slow path, which synchronises by itself.
+  // Relaxed, both: only whether to take the slow path, which synchronises by itself.
   bool HasRequest() const { return control.load(std::memory_order_relaxed) != 0; }
+  bool IsAskedForHandshake() const {
+    return (control.load(std::memory_order_relaxed) & kRequestMask) != 0;  // as above
+  }
 };
 
 // Visible whatever -fvisibility says: a shared library with copies of its own would find its
