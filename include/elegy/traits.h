@@ -5,14 +5,23 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <deque>
+#include <list>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace elegy {
@@ -54,6 +63,29 @@ template <class T>
 inline constexpr bool kHasNoSlots<std::weak_ptr<T>> = kHasNoSlots<std::remove_extent_t<T>>;
 template <class T, class A>
 inline constexpr bool kHasNoSlots<std::vector<T, A>> = kHasNoSlots<T>;
+template <class T, class A>
+inline constexpr bool kHasNoSlots<std::deque<T, A>> = kHasNoSlots<T>;
+template <class T, class A>
+inline constexpr bool kHasNoSlots<std::list<T, A>> = kHasNoSlots<T>;
+template <class K, class C, class A>
+inline constexpr bool kHasNoSlots<std::set<K, C, A>> = kHasNoSlots<K>;
+template <class K, class V, class C, class A>
+inline constexpr bool kHasNoSlots<std::map<K, V, C, A>> = kHasNoSlots<K>&& kHasNoSlots<V>;
+template <class K, class H, class E, class A>
+inline constexpr bool kHasNoSlots<std::unordered_set<K, H, E, A>> = kHasNoSlots<K>;
+template <class K, class V, class H, class E, class A>
+inline constexpr bool kHasNoSlots<std::unordered_map<K, V, H, E, A>> =
+    kHasNoSlots<K>&& kHasNoSlots<V>;
+template <class... T>
+inline constexpr bool kHasNoSlots<std::variant<T...>> = (kHasNoSlots<T> && ...);
+template <>
+inline constexpr bool kHasNoSlots<std::monostate> = true;
+template <class R, class P>
+inline constexpr bool kHasNoSlots<std::chrono::duration<R, P>> = true;
+template <class C, class D>
+inline constexpr bool kHasNoSlots<std::chrono::time_point<C, D>> = true;
+template <>
+inline constexpr bool kHasNoSlots<std::mutex> = true;
 template <class T, std::size_t N>
 inline constexpr bool kHasNoSlots<std::array<T, N>> = kHasNoSlots<T>;
 template <class T>

@@ -17,15 +17,17 @@ namespace elegy {
 // Behind a Member (made by Make<Vector<T>>()) or as a field of a managed object, which must visit
 // it in its Trace. Elements as an Array's, without optional slots; a struct must be movable.
 //
-// References and iterators to elements end with the next growth (push_back, reserve): they then
-// name elements that are no longer the Vector's, and a store through one is lost. pop_back and back
-// of an empty one are forbidden; as an index, that is not checked.
+// References and iterators to elements end with the next growth (push_back, insert, resize,
+// reserve): they then name elements that are no longer the Vector's, and a store through one is
+// lost. pop_back, front and back of an empty one are forbidden; as an index, and a range given to
+// erase, that is not checked.
 //
 // Thread-safety: elements that are slots are atomic; operations that change the size need the
 // caller's synchronisation against each other, against readers and against stores to elements,
 // which a growth beside them loses. The collector needs none.
-// Complexity: push_back is amortised O(1) and a safepoint when it grows; it throws std::bad_alloc
-// and then has changed nothing. pop_back and clear reset the elements that they drop.
+// Complexity: push_back is amortised O(1), insert and erase O(elements behind the place). What
+// grows is a safepoint then; it throws std::bad_alloc and then has changed nothing. Elements that
+// are dropped are reset.
 template <class T>
 class Vector {
  public:
@@ -47,19 +49,15 @@ class Vector {
   T* end() { return begin() + size_; }
   const T* begin() const { return size_ == 0 ? nullptr : elements_->begin(); }
   const T* end() const { return begin() + size_; }
+  T* data() { return begin(); }
+  const T* data() const { return begin(); }
+  T& front() { return (*this)[0]; }
+  const T& front() const { return (*this)[0]; }
   T& back() { return (*this)[size_ - 1]; }
   const T& back() const { return (*this)[size_ - 1]; }
 
   void push_back(T value) {
-    static_assert(!internal::HasOptionalSlots<T>(),
-                  "elegy: a Vector's element cannot have an optional slot, which would become or "
-                  "cease to be one behind the collector's back: use the slot itself, which can be "
-                  "null");
-    if (size_ == capacity()) {
-      constexpr std::size_t kFirstCapacity = 4;
-      if (size_ > SIZE_MAX / 2) throw std::bad_alloc();
-      reserve(std::max(kFirstCapacity, size_ * 2));
-    }
+    Grow(size_ + 1);
     Assign((*elements_)[size_], value);
     size_++;
   }
@@ -70,9 +68,37 @@ class Vector {
     Assign((*elements_)[size_], empty);
   }
 
-  void clear() {
-    while (size_ > 0) pop_back();
+  // Before `place`, which may be end(). Returns where the new element is.
+  T* insert(const T* place, T value) {
+    const auto index = static_cast<std::size_t>(place - begin());
+    Grow(size_ + 1);
+    Array<T>& elements = *elements_;
+    for (std::size_t i = size_; i > index; i--) Assign(elements[i], elements[i - 1]);
+    Assign(elements[index], value);
+    size_++;
+    return begin() + index;
   }
+
+  // Return the place behind the erased ones.
+  T* erase(const T* place) { return erase(place, place + 1); }
+  T* erase(const T* first, const T* last) {
+    const auto index = static_cast<std::size_t>(first - begin());
+    const auto count = static_cast<std::size_t>(last - first);
+    if (count == 0) return begin() + index;
+    Array<T>& elements = *elements_;
+    for (std::size_t i = index; i + count < size_; i++) Assign(elements[i], elements[i + count]);
+    for (std::size_t i = 0; i < count; i++) pop_back();
+    return begin() + std::min(index, size_);
+  }
+
+  // New elements are value-initialised.
+  void resize(std::size_t size) {
+    while (size_ > size) pop_back();
+    Grow(size);
+    size_ = size;
+  }
+
+  void clear() { resize(0); }
 
   void reserve(std::size_t capacity) {
     if (capacity <= this->capacity()) return;
@@ -84,6 +110,18 @@ class Vector {
   void Trace(Visitor& visitor) const { visitor.Trace(elements_); }
 
  private:
+  // Makes room for so many. What lies beyond size_ is as value-initialised.
+  void Grow(std::size_t size) {
+    static_assert(!internal::HasOptionalSlots<T>(),
+                  "elegy: a Vector's element cannot have an optional slot, which would become or "
+                  "cease to be one behind the collector's back: use the slot itself, which can be "
+                  "null");
+    if (size <= capacity()) return;
+    constexpr std::size_t kFirstCapacity = 4;
+    if (size_ > SIZE_MAX / 2) throw std::bad_alloc();
+    reserve(std::max({kFirstCapacity, size, size_ * 2}));
+  }
+
   // An AtomicMember cannot be moved.
   static void Assign(T& to, T& from) {
     if constexpr (std::is_move_assignable_v<T>) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <new>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -131,6 +133,56 @@ TEST_F(MemoryVectorTest, AnElementMayBePushedAgain) {
   for (Node* each : *nodes) {
     ASSERT_EQ(each, (*nodes)[0]);
   }
+}
+
+// Inserts, erases and resizes at random places, as a std::vector does.
+TEST_F(MemoryVectorTest, IsWhatAStdVectorWouldBe) {
+  const Persistent<Nodes> nodes = Make<Nodes>();
+  std::vector<std::int64_t> expected;
+  std::minstd_rand random(7);
+  const auto place = [&](std::size_t places) {
+    return static_cast<std::ptrdiff_t>(random() % places);
+  };
+  for (std::int64_t i = 0; i < 3'000; i++) {
+    const std::ptrdiff_t at = place(expected.size() + 1);
+    const std::size_t behind = expected.size() - static_cast<std::size_t>(at);
+    if (random() % 3 != 0) {
+      Member<Node>* const inserted = nodes->insert(nodes->begin() + at, Make<Node>(i));
+      expected.insert(expected.begin() + at, i);
+      ASSERT_EQ((*inserted)->value, i);
+    } else if (behind > 0) {
+      const std::ptrdiff_t end = at + 1 + place(std::min<std::size_t>(behind, 3));
+      const Member<Node>* const next = nodes->erase(nodes->begin() + at, nodes->begin() + end);
+      expected.erase(expected.begin() + at, expected.begin() + end);
+      ASSERT_EQ(next - nodes->begin(), at);
+    }
+    if (i % 500 == 0) heap().RequestCollection();
+    if (i % 100 == 0) {
+      nodes->resize(expected.size() + 2);
+      ASSERT_EQ(nodes->back(), nullptr);
+      nodes->resize(expected.size());
+    }
+    ASSERT_EQ(nodes->size(), expected.size());
+  }
+  CollectPrecisely();
+  for (std::size_t i = 0; i < expected.size(); i++) {
+    ASSERT_EQ((*nodes)[i]->value, expected[i]);
+  }
+  EXPECT_EQ(nodes->front()->value, expected.front());
+  EXPECT_EQ(nodes->data(), nodes->begin());
+}
+
+TEST_F(MemoryVectorTest, ErasedElementsDie) {
+  const Persistent<Nodes> nodes = Make<Nodes>();
+  const WeakPersistent<Node> weak = NoInline([&] {
+    for (std::size_t i = 0; i < 3; i++) nodes->push_back(MakeNode(i));
+    return WeakPersistent<Node>((*nodes)[1]);
+  });
+  NoInline([&] { EXPECT_EQ((*nodes->erase(nodes->begin() + 1))->value, 2); });
+  CollectPrecisely();
+  EXPECT_TRUE(NoInline([&] { return weak.Get() == nullptr; }));
+  EXPECT_EQ(nodes->erase(nodes->begin(), nodes->end()), nodes->end());
+  EXPECT_TRUE(nodes->empty());
 }
 
 TEST_F(MemoryVectorTest, WeakElementsReadNullOnceTheirTargetsDie) {
