@@ -181,7 +181,8 @@ TEST_F(MemoryVectorTest, ErasedElementsDie) {
   NoInline([&] { EXPECT_EQ((*nodes->erase(nodes->begin() + 1))->value, 2); });
   CollectPrecisely();
   EXPECT_TRUE(NoInline([&] { return weak.Get() == nullptr; }));
-  EXPECT_EQ(nodes->erase(nodes->begin(), nodes->end()), nodes->end());
+  const Member<Node>* const rest = nodes->erase(nodes->begin(), nodes->end());
+  EXPECT_EQ(rest, nodes->end());
   EXPECT_TRUE(nodes->empty());
 }
 
