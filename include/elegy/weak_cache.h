@@ -39,7 +39,7 @@ struct WeakCacheOptions {
   // What an object takes, with what it keeps outside the heap: asked once, when it enters the cache
   // of a budget above 0. Must not use the cache, nor reach a safepoint. Null: its size in the heap.
   // It is compared with the budget, and says nothing to the heap: for what an object keeps outside
-  // to make the heap collect in time, see Mutator::AdjustExternalBytes.
+  // to make the heap collect in time, see Heap::AdjustExternalBytes.
   std::function<std::size_t(const T&)> bytes_of = nullptr;
 };
 

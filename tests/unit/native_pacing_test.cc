@@ -33,8 +33,8 @@ class NativePacingTest : public HeapTest {
   template <class F>
   std::uint64_t MostOfFlood(F add) {
     std::uint64_t most = 0;
-    for (int cycle = 0; cycle < 60; cycle++) {
-      while (!Figures().FarBeyondGoal()) NoInline(add);
+    for (int cycle = 0; cycle < 60 && !HasFailure(); cycle++) {
+      while (!Figures().FarBeyondGoal() && !HasFailure()) NoInline(add);
       most = std::max(most, heap().Stats().external_bytes);
       heap().Collect(StackState::kNoPointers);  // and runs no callback before
       mutator().DrainFinalization();
