@@ -68,9 +68,9 @@ class WeakHandle : private RootHandle {
   WeakHandle(WeakHandle&& other) noexcept { *this = std::move(other); }
   WeakHandle& operator=(WeakHandle&& other) noexcept {
     if (this == &other) return *this;
-    RootHandle::operator=(std::move(other));
     hidden_target_ = std::exchange(other.hidden_target_, Hidden(nullptr));
     seen_.Store(other.seen_.Load());
+    RootHandle::operator=(std::move(other));
     return *this;
   }
   ~WeakHandle() = default;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -151,6 +152,17 @@ TEST_F(NativePacingTest, WhoDropsRegistriesWaitsForTheCycle) {
   DropRegistries(160);
   mutator().Safepoint();
   EXPECT_TRUE(HasWaited());
+}
+
+TEST_F(NativePacingTest, TablesBeyondTheirGoalStartACycle) {
+  const std::uint64_t before = heap().Stats().cycles;
+  const auto has_begun = [&] { return heap().Stats().cycles > before; };
+  while (!has_begun() && !Figures().IsNativeBeyondGoal()) DropRegistries(1);
+  for (int i = 0; i < 10'000 && !has_begun(); i++) {
+    mutator().Safepoint();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(has_begun());
 }
 
 // What a cycle has not judged may be dead: it gives the next one no room.
