@@ -5,6 +5,7 @@
 #include <new>
 #include <system_error>
 
+#include "elegy/internal/address_sanitizer.h"
 #include "src/base/check.h"
 #include "src/platform/platform.h"
 
@@ -54,6 +55,7 @@ BlockPool::BlockPool(std::size_t bytes) {
 
 BlockPool::~BlockPool() {
   platform::Release(tables_, table_bytes_);
+  SetUsable(Address(0), Frontier() * kBlockBytes);  // to whoever gets the addresses next
   platform::Release(reinterpret_cast<void*>(base_), block_count_ * kBlockBytes);
 }
 

@@ -5,16 +5,16 @@
 #include <new>
 #include <utility>
 
+#include "elegy/internal/address_sanitizer.h"
 #include "elegy/internal/allocate.h"
 #include "src/base/chaos.h"
 #include "src/base/check.h"
 #include "src/heap/shape.h"
 #include "src/heap/size_class.h"
-#include "src/mark/assist.h"
+#include "src/mutator/assist_debt.h"
 #include "src/mutator/claim.h"
 #include "src/mutator/handshake.h"
 #include "src/mutator/waiting.h"
-#include "src/platform/platform.h"
 #include "src/sweep/sweeper.h"
 
 namespace elegy::internal {
@@ -26,10 +26,6 @@ constexpr std::ptrdiff_t kCountPortion = 64 << 10;
 
 // What is cleared between two safepoints: about 20 microseconds.
 constexpr std::size_t kClearedAtOnce = 256 << 10;
-
-// A mutator that has taken so much and found nothing to help with lets go of its core: the
-// collector gets it if it waits for one, and others do not get it all the time.
-constexpr std::size_t kTakenWithoutYield = 1 << 20;
 
 // Gives up a space's block, with what is left of it, and the spare ones.
 void GiveUpBlocksOf(MutatorImpl& mutator, std::size_t number, bool to_others) {
@@ -56,56 +52,6 @@ void CountAllocations(MutatorImpl& mutator) {
   const std::int64_t bytes = std::exchange(mutator.uncounted_bytes, 0);
   state.accounting.allocated.Add(static_cast<std::uint64_t>(bytes));
   if (state.accounting.Spend(bytes) <= 0) state.request.AskIfIdle();
-}
-
-// Whether marking is under way. Not before all mutators have been scanned: see
-// src/collector/cycle.cc.
-bool MayAssist(const HeapState& state) {
-  return PhaseWord::PhaseOf(state.phase.Load()) == Phase::kMarking && state.AllScanned();
-}
-
-// Lets the collector have the core past the goal, where nobody can help.
-void YieldBeyondGoal(const HeapState& state) {
-  if (state.accounting.BeyondGoal() && !MayAssist(state)) platform::YieldThread();
-}
-
-// Whether a mutator that takes memory is to help to mark.
-bool MustAssist(const HeapState& state) {
-  return state.accounting.BeyondGoal() && MayAssist(state);
-}
-
-// Helps to mark, a bounded part, for so many bytes; or lets the collector have the core now and
-// then where there is nothing to help with. What is marked here counts as shaded by this mutator;
-// who finds nothing has shaded nothing, and must not say so: each block would cost the collector
-// another round, in which more is allocated, and so on.
-void Assist(MutatorImpl& mutator, std::size_t objects, std::size_t bytes) {
-  HeapState& state = mutator.state;
-  ELEGY_CHAOS_POINT("about to assist");
-  // Most often there is nothing: the marker has few objects on its stack, and shares none.
-  if (!state.worklist.SeemsEmpty()) {
-    const std::uint64_t begin = platform::NowNs();
-    if (AssistMarking(state, objects)) {
-      mutator.dirty = true;
-      return state.stall_max.Update(platform::NowNs() - begin);
-    }
-  }
-  mutator.taken_unassisted += bytes;
-  if (mutator.taken_unassisted < kTakenWithoutYield) return;
-  mutator.taken_unassisted = 0;
-  platform::YieldThread();
-}
-
-// What has been claimed past the goal, short runs then, is paid for before more is claimed: so no
-// allocation takes longer than it has to. Cells of all types count, and of blocks that were in use.
-void PayAssist(MutatorImpl& mutator) {
-  if (mutator.assist_debt < kAssistPart) return;
-  const std::size_t objects = std::exchange(mutator.assist_debt, 0);
-  if (!MayAssist(mutator.state)) return;  // the cycle may be past its marking
-  Assist(mutator, objects, objects * kAssistBytes);
-}
-
-void ChargeAssist(MutatorImpl& mutator, const AllocationRun& run) {
-  mutator.assist_debt += static_cast<std::size_t>(run.limit - run.cursor) / kAssistBytes;
 }
 
 // Blocks with free cells: swept ones, or some swept now. Types with destructors are swept by the
@@ -142,6 +88,7 @@ std::size_t FreshBlock(MutatorImpl& mutator, Space& space) {
       state.accounting.Give(kBlockBytes);
       return block;
     }
+    SetUsable(state.pool.Address(block), kBlockBytes);  // of whatever type's it was
     // Described first: a sweep that finds the block in the list must know that it is new.
     state.pool.Info(block).Describe(BlockKind::kSmall, space.Number(), 0, mutator.epoch);
     space.AddFreshBlock(block);
@@ -208,6 +155,14 @@ void EnsureTables(MutatorImpl& mutator, std::uint32_t number) {
   mutator.run_count = static_cast<std::uint32_t>(size);
 }
 
+// The first cell of a run that has one.
+void* TakeCell(AllocationRun& run, std::uint32_t stride) {
+  char* const cell = run.cursor;
+  run.cursor += stride;
+  SetUsable(cell, stride);
+  return cell;
+}
+
 void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t stride) {
   CheckUse(mutator);
   EnsureTables(mutator, number);
@@ -222,11 +177,7 @@ void* AllocateSmall(MutatorImpl& mutator, std::uint32_t number, std::uint32_t st
       has_cells = ClaimRun(mutator, number, has_price);
       if (has_cells && has_price) ChargeAssist(mutator, run);
     }
-    if (has_cells) {
-      char* const cell = run.cursor;
-      run.cursor += stride;
-      return cell;
-    }
+    if (has_cells) return TakeCell(run, stride);
     if (mutator.uncounted_bytes >= kCountPortion) CountAllocations(mutator);
     OwnedBlock& owned = mutator.owned[number];
     if (owned.space == nullptr) owned.space = &mutator.state.spaces.Get(number);
@@ -325,9 +276,10 @@ void* AllocateLarge(MutatorImpl& mutator, const TypeInfo& type, std::size_t byte
   HeapState& state = mutator.state;
   const std::size_t count = RoundUp(bytes, kBlockBytes) / kBlockBytes;
   YieldBeyondGoal(state);
-  if (MustAssist(state)) Assist(mutator, kAssistObjects, count * kBlockBytes);
+  if (MustAssist(state)) AssistForLarge(mutator, count * kBlockBytes);
   const Span span = AcquireSpan(mutator, type, count);
   const std::size_t head = span.head;
+  SetUsable(state.pool.Address(head), count * kBlockBytes);
   if (zeroed && !span.reads_zero) Clear(mutator, state.pool.Address(head), bytes);
   ListSpan(mutator, type, head, count);
   // No safepoint since the head was listed.
@@ -385,9 +337,7 @@ void* AllocateArray(MutatorCore& core, const TypeInfo& type, std::size_t bytes,
   const std::uint32_t stride = kArraySizes[size_class];
   void* cell;
   if (number < mutator.run_count && mutator.runs[number].cursor != mutator.runs[number].limit) {
-    AllocationRun& run = mutator.runs[number];
-    cell = run.cursor;
-    run.cursor += stride;
+    cell = TakeCell(mutator.runs[number], stride);
   } else {
     cell = AllocateSmall(mutator, number, stride);
   }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "elegy/internal/address_sanitizer.h"
 #include "src/platform/platform.h"
 
 namespace elegy::internal {
@@ -57,6 +58,21 @@ class DestroyingScope {
   const HeapState* const outer_;
 };
 
+// The dead objects of a word of bits, the first of which has this index. Each is out of use once
+// its destructor has run, so that AddressSanitizer reports a destructor that uses another one.
+void DestroyDead(HeapState& heap, const TypeInfo& type, std::size_t block, std::size_t first,
+                 std::uint64_t dead) {
+  const bool is_poisoned = kHasAddressSanitizer && type.unpoisons;
+  if (type.destroy == nullptr && !is_poisoned) return;
+  const DestroyingScope scope(heap);
+  const std::uint32_t stride = heap.pool.Info(block).Stride();
+  ForEachBit(dead, first, [&](std::size_t index) {
+    char* const cell = heap.pool.Address(block) + index * stride;
+    if (type.destroy != nullptr) type.destroy(cell);
+    if (is_poisoned) SetUnusable(cell, stride);
+  });
+}
+
 // Sweeps one small block and returns how many of its objects live.
 std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
                        std::uint32_t epoch) {
@@ -68,12 +84,7 @@ std::size_t SweepBlock(HeapState& heap, const TypeInfo& type, std::size_t block,
   for (std::size_t word = 0; word < words; word++) {
     const std::uint64_t marked = marks.Word(block, word);
     const std::uint64_t was = allocated.Word(block, word);
-    if (type.destroy != nullptr) {
-      const DestroyingScope scope(heap);
-      ForEachBit(was & ~marked, word * 64, [&](std::size_t index) {
-        type.destroy(heap.pool.Address(block) + index * info.Stride());
-      });
-    }
+    DestroyDead(heap, type, block, word * 64, was & ~marked);
     marks.Intersect(block, word, was);
     allocated.Intersect(block, word, 0);
     live += static_cast<std::size_t>(std::popcount(marked & was));
@@ -176,6 +187,7 @@ void SweepLarge(HeapState& heap, std::uint32_t epoch) {
     } else {
       if (was) DestroyLarge(heap, head);  // its constructor has not thrown
       const TypeInfo& type = *heap.pool.Info(head).Type();
+      SetUnusable(heap.pool.Address(head), span * kBlockBytes);
       SetHeld(heap, head, span);
       MutexLock lock(heap.large_mutex);
       heap.held_spans.Add(type, {head, span});

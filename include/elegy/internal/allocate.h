@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "elegy/internal/address_sanitizer.h"
 #include "elegy/internal/managed_type.h"
 #include "elegy/internal/mutator_core.h"
 
@@ -265,6 +266,7 @@ template <class T>
       if (cell != run.limit) [[likely]] {
         run.cursor = cell + kBytes;
         if (cell == nullptr) __builtin_unreachable();  // both are null, or neither
+        SetUsable(cell, kBytes);
         return cell;
       }
     }

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "elegy/internal/address_sanitizer.h"
+
 namespace elegy {
 
 struct Visitor;
@@ -32,6 +34,8 @@ struct TypeDescription {
   std::size_t size = 0;
   // The object has a table outside the heap, so that tracing it may take long.
   bool is_container = false;
+  // The code that makes the type's objects has AddressSanitizer, and makes dead ones' cells usable.
+  bool unpoisons = kHasAddressSanitizer;
 };
 
 struct TypeInfo : TypeDescription {
