@@ -141,19 +141,27 @@ inline void Marker::Process(const Pending& object) {
   void* const start = reinterpret_cast<void*>(object.entry & ~kMarkedTag);
   // Read after the mark was set: see src/mark/ephemerons.h.
   const BlockWord block = pool_.Info(object.block).Word();
+  if (block.HasWeakKeys() && !ReleaseEntries(start)) [[unlikely]]
+    return;
   const Shape& shape = block.GetShape();
   if (block.Kind() != BlockKind::kSmall || shape.is_container || block.HasFailed()) [[unlikely]] {
     TraceApart(start, block);
   } else if (shape.trace != nullptr) {
     shape.trace(start, *this);
   }
-  if (block.HasWeakKeys()) [[unlikely]]
-    ReleaseEntries(start);
 }
 
-void Marker::ReleaseEntries(void* key) {
+bool Marker::ReleaseEntries(void* key) {
   ELEGY_CHAOS_POINT("about to release entries");
-  for (TracedTable* table : state_.ephemerons.Release(key)) table->MarkValueOf(key, *this);
+  PendingEphemerons::Tables tables;
+  const bool is_mutator = role_ == Role::kAssistant;
+  const std::size_t most = is_mutator ? PendingEphemerons::kMostForMutators : SIZE_MAX;
+  if (!state_.ephemerons.Release(key, most, tables)) {
+    deferred_.push_back(Tagged(key));
+    return false;
+  }
+  for (TracedTable* table : tables) table->MarkValueOf(key, *this);
+  return true;
 }
 
 // Large objects, those with tables, and those of blocks in which something is none.

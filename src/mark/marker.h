@@ -93,7 +93,8 @@ class Marker final : private Visitor, private TableMarker {
   Pending Prefetch(void* entry) const;
   void Process(const Pending& object);
   void TraceApart(void* start, BlockWord block);
-  void ReleaseEntries(void* key);
+  // False: the object is left to the marker threads.
+  bool ReleaseEntries(void* key);
   void TracePart(ArrayPart part);
 
   HeapState& heap_;

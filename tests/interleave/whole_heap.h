@@ -11,6 +11,7 @@
 #include "src/collector/heap_impl.h"
 #include "tests/interleave/explore.h"
 #include "tests/interleave/scheduler.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::interleave {
 
@@ -79,7 +80,7 @@ class Thing {
   Thing& operator=(const Thing&) = delete;
   ~Thing() {
     destroyed_++;
-    mark_ = 0;
+    test::LastStore(mark_, 0);
   }
 
   bool IsIntact() const { return mark_ == kMark; }

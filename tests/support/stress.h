@@ -16,6 +16,7 @@
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::test {
 
@@ -80,9 +81,14 @@ class Canary {
 
   // The id, or 0 if the memory is no longer this object's.
   std::uint64_t id() const { return check_ == CheckOf(id_) ? id_ : 0; }
-  void Kill() { check_ = id_ = 0xDEAD; }
+  // For destructors.
+  void Kill() {
+    LastStore(id_, kDead);
+    LastStore(check_, kDead);
+  }
 
  private:
+  static constexpr std::uint64_t kDead = 0xDEAD;
   static std::uint64_t CheckOf(std::uint64_t id) { return id * 0xD6E8FEB86659FD93 + 0x5851; }
 
   std::uint64_t id_;

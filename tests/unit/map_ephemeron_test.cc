@@ -198,6 +198,29 @@ TEST_P(MapEphemeronTest, KeyUnderConstructionKeepsItsValue) {
   EXPECT_EQ(deaths, 1);
 }
 
+// The next cycle's keys may have the addresses of the last one's dead ones; the map is dead by
+// then.
+TEST_P(MapEphemeronTest, WhatWasFiledUnderDeadKeysIsForgotten) {
+  constexpr int kKeys = 1000;
+  NoInline([&] {
+    for (int i = 0; i < kKeys; i++) {
+      auto* const key = Make<Node>();  // before its value, as below
+      ASSERT_TRUE(map->Set(key, Make<Node>()).ok());
+    }
+  });
+  CollectPrecisely();
+  std::vector<Persistent<Node>> keys;
+  NoInline([&] {
+    for (int i = 0; i < kKeys; i++) {
+      keys.emplace_back(Make<Node>());
+      ASSERT_TRUE(map->Set(keys.back(), Make<Node>(&deaths)).ok());
+    }
+  });
+  map = nullptr;
+  CollectPrecisely();
+  EXPECT_EQ(deaths, kKeys);
+}
+
 // ---- chains ----
 
 // Entries of which each one's value is the next one's key, in one map or in two by turns, put in

@@ -10,6 +10,7 @@
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::test {
 namespace {
@@ -19,8 +20,7 @@ constexpr int kEntries = 3'000;
 
 struct Node {
   explicit Node(int number) : value(number) {}
-  // Volatile: a store that the compiler does not leave out.
-  ~Node() { *static_cast<volatile int*>(&value) = -1; }
+  ~Node() { LastStore(value, -1); }
   void Trace(Visitor&) const {}
 
   int value;

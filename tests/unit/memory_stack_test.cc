@@ -13,6 +13,7 @@
 
 #include "elegy/elegy.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::test {
 namespace {
@@ -53,7 +54,7 @@ class Sealed {
   explicit Sealed(std::int64_t value) : value_(value), text_(std::to_string(value)) {}
   ~Sealed() {
     if (seal_ != kSeal || text_ != std::to_string(value_)) broken++;
-    seal_ = 0;
+    LastStore(seal_, 0);
     destroyed++;
   }
   void Trace(Visitor& visitor) const { visitor.Trace(next); }

@@ -13,6 +13,7 @@
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::test {
 namespace {
@@ -29,7 +30,7 @@ class Node {
  public:
   explicit Node(std::atomic<int>& deaths) : deaths_(deaths) {}
   ~Node() {
-    payload_ = 0;
+    LastStore(payload_, 0);
     deaths_++;
   }
   void Trace(Visitor& visitor) const { visitor.Trace(next); }

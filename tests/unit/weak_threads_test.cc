@@ -16,6 +16,7 @@
 #include "elegy/elegy.h"
 #include "elegy/testing.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/last_store.h"
 
 namespace elegy::test {
 namespace {
@@ -29,7 +30,10 @@ constexpr std::uint64_t kSalt = 0x9E37'79B9'7F4A'7C15;
 class Node {
  public:
   explicit Node(std::uint64_t id) : id_(id), check_(id * kSalt) {}
-  ~Node() { check_ = id_ = ~std::uint64_t{0}; }
+  ~Node() {
+    LastStore(id_, ~std::uint64_t{0});
+    LastStore(check_, ~std::uint64_t{0});
+  }
   void Trace(Visitor& visitor) const { visitor.Trace(next); }
   bool IsIntact(std::uint64_t id) const { return id_ == id && check_ == id * kSalt; }
 
